@@ -47,12 +47,16 @@ def backend_name() -> str:
     It is asked for as Keras does (https://keras.io/api/utils/config_utils/), in the
     environment and in its file of settings, without importing it, which takes seconds.
     """
+    if "keras" in sys.modules:  # it may have been told to change its mind
+        return str(sys.modules["keras"].backend.backend())
     if name := os.environ.get("KERAS_BACKEND"):
         return name
-    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    user = os.path.expanduser("~")
+    user = user if os.access(user, os.W_OK) else "/tmp"
+    home = os.environ.get("KERAS_HOME") or Path(user, ".keras")
     try:
         return str(json.loads(Path(home, "keras.json").read_bytes())["backend"])
-    except (OSError, RuntimeError, ValueError, LookupError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError):
         return "tensorflow"
 
 
@@ -66,15 +70,15 @@ def import_keras_quietly() -> None:
     Keras without what it does not use of it.
 
     Raises:
-        ConfigError: if the library is not installed, there is no room for the messages
-            in a temporary file, or none for the libraries in this process's address
-            space.
+        ConfigError: if the library is unknown or not installed, there is no room for
+            the messages in a temporary file, or none for the libraries in this
+            process's address space.
     """
     name = backend_name()
     if name == "tensorflow":
         import_tensorflow_quietly()
     elif "keras" not in sys.modules:
-        _require(name, f"Keras computes with {TITLES.get(name, name)} here")
+        _require(name)
         with _without_messages(), imported_fast(*_unused()):
             import keras  # noqa: F401
 
@@ -87,7 +91,9 @@ def import_tensorflow_quietly() -> None:
     """
     if "tensorflow" in sys.modules:
         return
-    _require("tensorflow", "this")
+    if backend_name() == "tensorflow":
+        _require("tensorflow")
+    require_tensorflow("this")
     with _without_messages(), imported_fast(*_unused()):
         level = logging.getLogger("tensorflow").level
         import keras
@@ -123,22 +129,47 @@ def imported_fast(*unused: str) -> Iterator[None]:
             del sys.modules[name]
         if collects:
             gc.enable()
-        gc.freeze()
+        if is_command_line():  # a notebook has garbage of its own to collect
+            gc.freeze()
 
 
 def _unused() -> Sequence[str]:
     return UNUSED if is_command_line() else ()  # a notebook may want all of Keras
 
 
-def _require(package: str, what: str) -> None:
-    """Raises a ConfigError where a backend is not installed."""
-    if find_spec(package):
+def require_tensorflow(what: str, *packages: str) -> None:
+    """Checks that TensorFlow can be imported, without importing it.
+
+    Args:
+        what: what needs it, whatever Keras computes with, for the message.
+        *packages: others that it needs.
+
+    Raises:
+        ConfigError: if it is not installed, or one of the others.
+    """
+    missing = [name for name in ("tensorflow", *packages) if not find_spec(name)]
+    if missing:
+        names = " ".join(name.replace("_", "-") for name in missing)
+        raise ConfigError(
+            f"{what} needs {names}, which is not installed. Install it: "
+            f"pip install {names}"
+        )
+
+
+def _require(name: str) -> None:
+    """Raises a ConfigError where Keras cannot import what it is to compute with."""
+    if name not in TITLES:
+        raise ConfigError(
+            f"Keras is to compute with {name!r} (KERAS_BACKEND, or keras.json); "
+            f"expected {', '.join(TITLES)}."
+        )
+    if find_spec(name):
         return
-    others = [name for name in TITLES if name != package and find_spec(name)]
+    others = [other for other in TITLES if find_spec(other)]
     choice = f", or let Keras compute with another: KERAS_BACKEND={others[0]}"
     raise ConfigError(
-        f"{what} needs {package}, which is not installed. Install it: "
-        f"pip install {package}{choice if others else ''}"
+        f"Keras is to compute with {TITLES[name]}, which is not installed. Install it: "
+        f"pip install {name}{choice if others else ''}"
     )
 
 

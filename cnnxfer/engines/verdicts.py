@@ -5,7 +5,6 @@ memory prevented is not remembered, so that it is tried again.
 """
 
 import hashlib
-import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from cnnxfer.engines.converted import cached_dir
 from cnnxfer.errors import ConfigError
 from cnnxfer.files import read_json_with_hash, write_json_with_hash
 from cnnxfer.hardware.processor import find_processor
+from cnnxfer.keras_backend import backend_name
 from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.agreement import Verdict
 
@@ -61,7 +61,5 @@ def save_refusal(key: str, reason: str) -> None:
 
 
 def _refusal_path(key: str) -> Path:
-    # What fails elsewhere is converted by the backend that Keras has here. Importing
-    # Keras to ask for its name would take seconds.
-    backend = os.environ.get("KERAS_BACKEND", "")
-    return cached_dir("unsupported", backend, key) / "refusal.json"
+    # What fails elsewhere is converted by the backend that Keras has here.
+    return cached_dir("unsupported", backend_name(), key) / "refusal.json"

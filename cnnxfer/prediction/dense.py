@@ -94,7 +94,8 @@ def cell_network(network: Network) -> Network:
 def _derived(network: Network, kind: str, outputs: Outputs) -> Network:
     key = hashlib.sha256(f"{kind} {VERSION} {network.key}".encode()).hexdigest()
     build = partial(_build, network, kind)
-    return replace(network, key=key, build=build, outputs=outputs)
+    # What Keras answered in training were the classes of whole images.
+    return replace(network, key=key, build=build, outputs=outputs, kept_answers=None)
 
 
 def _build(network: Network, kind: str) -> keras.Model:

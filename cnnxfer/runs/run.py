@@ -10,7 +10,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
+from zlib import error as ZlibError
 
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, Phase, load_all_settings
@@ -44,6 +45,18 @@ FITTED = ("thresholds.json", "temperature.json")
 KEPT_LOGITS, MOST_KEPT = "checkpoints/answers.npy", 10**6
 # What the model answers to the images of a formula; see `engines.known_answers`.
 KNOWN_ANSWERS = "checkpoints/known_answers.npz"
+MOST_KNOWN_BYTES = 4 * MOST_KEPT + 10_000  # of the unpacked file, headers included
+UNREADABLE_ARRAYS = (
+    OSError,
+    ValueError,
+    TypeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    BadZipFile,
+    ZlibError,
+)
 PUT_BACK = "Put back the file as it was, or train a new run."
 
 
@@ -407,11 +420,16 @@ class Run:
         """
         import numpy as np
 
+        path = self.path / KNOWN_ANSWERS
         try:
-            with np.load(self.path / KNOWN_ANSWERS, allow_pickle=False) as kept:
+            with ZipFile(path) as members:
+                size_bytes = sum(member.file_size for member in members.infolist())
+            if size_bytes > MOST_KNOWN_BYTES:
+                return None
+            with np.load(path, allow_pickle=False) as kept:
                 answers: np.ndarray = kept["answers"]
-                is_of_model = kept["model"] == digest
-        except (OSError, ValueError, EOFError, LookupError, BadZipFile):
+                is_of_model = np.array_equal(kept["model"], digest)
+        except UNREADABLE_ARRAYS:  # a run may come from anywhere
             return None
         return answers if is_of_model and answers.dtype == np.float32 else None
 

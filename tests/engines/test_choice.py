@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from recording_reporter import RecordingReporter
 
-from cnnxfer.engines import agreement, choice, trial
+from cnnxfer.engines import agreement, choice, trial, verdicts
 from cnnxfer.engines.agreement import Bounds
 from cnnxfer.engines.choice import (
     SAMPLES,
@@ -354,7 +354,7 @@ def test_keras_is_chosen_if_openvino_cannot_convert_the_network(
     fail.assert_called_once()  # and it is known from then on
     monkeypatch.undo()
     with monkeypatch.context() as patch:
-        patch.setenv("KERAS_BACKEND", "another")
+        patch.setattr(verdicts, "backend_name", lambda: "another")
         assert choose(precision="float32").name == "openvino"
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
 from cnnxfer.data import archives, tables
@@ -182,6 +183,8 @@ def _distinct(names: Sequence[str]) -> list[str]:
 def _unknown_message(spec: str) -> str:
     path = Path(spec)
     forms = f"Expected one of: {', '.join(source.form for source in SOURCES)}."
+    if not find_spec("tensorflow_datasets"):
+        forms += " TensorFlow Datasets is not installed, so its sets are unknown here."
     if spec and path.exists():
         full = _set_of_same_name(spec)
         built_in = f" The data set of this name is {full}." if full else ""

@@ -24,7 +24,7 @@ from cnnxfer.data.sources.packed import Copy, tell_of_labels
 from cnnxfer.data.sources.tfds_record import read_record, record_path
 from cnnxfer.data.sources.tfds_specs import parse
 from cnnxfer.files import write_json_with_hash
-from cnnxfer.keras_backend import import_tensorflow_quietly
+from cnnxfer.keras_backend import import_tensorflow_quietly, require_tensorflow
 from cnnxfer.reporting import Reporter
 
 
@@ -44,6 +44,7 @@ def load(spec: str, reporter: Reporter, kind: str = "") -> Dataset:
             with labels, boxes or masks.
         ConfigError: if it has no such split.
     """
+    require_tensorflow(f"data set {spec!r}", "tensorflow_datasets")
     requested = parse(spec)
     path = record_path(requested, kind)
     record = read_record(path, reporter)

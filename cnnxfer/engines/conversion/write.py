@@ -49,11 +49,12 @@ def write_network(
             operations, or the directory cannot be written.
     """
     path = directory / FILES[0]
-    # What is known of its answers is compared here, several images among it.
     is_known = network.known_answers is not None
+    # Published networks have been tried; their known answers are compared here.
+    is_tried = is_known and network.kept_answers is None
     try:
         if network.portable and (is_known or "keras" not in sys.modules):
-            _write_elsewhere(network.build, path, meanwhile, is_tried=not is_known)
+            _write_elsewhere(network.build, path, meanwhile, is_tried=not is_tried)
             return
         if _count_layers(model()) >= MANY_LAYERS:
             _write_saved_elsewhere(model(), path, meanwhile)

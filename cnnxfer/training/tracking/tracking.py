@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any, Protocol
 
 from cnnxfer.errors import ConfigError
+from cnnxfer.keras_backend import require_tensorflow
 from cnnxfer.registry import load_object
 from cnnxfer.reporting import Reporter
 from cnnxfer.runs import Run
@@ -78,6 +79,8 @@ def chosen_logs(*, tensorboard: bool, mlflow: bool) -> list[str]:
     Raises:
         ConfigError: if a package is missing that one of them needs.
     """
+    if tensorboard:
+        require_tensorflow(option("--tensorboard"))
     if mlflow and find_spec("mlflow") is None:
         raise ConfigError(
             f"{option('--mlflow')} needs MLflow, which is not installed. Install it "
