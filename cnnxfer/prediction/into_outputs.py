@@ -48,7 +48,7 @@ def predict_into(
 
     What went wrong is reported as a warning, too.
     """
-    share = None if options.shard == "none" else Share(parse_shard(options.shard))
+    share = _share(options)
     writer = _checked_writer(options, out, inputs)
     totals = Totals()
     if options.sheet != "none":
@@ -91,6 +91,12 @@ def predict_into(
             reporter.info(line)
     totals.warn(classifier.model.name, reporter)
     return totals
+
+
+def _share(options: PredictIntoOptions) -> Share | None:
+    if options.shard == "none":
+        return None
+    return Share(parse_shard(options.shard), keeps_passed=options.masks != "none")
 
 
 def _tell_of_nothing(answer: TaskAnswer, reporter: Reporter) -> None:

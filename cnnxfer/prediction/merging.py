@@ -36,6 +36,11 @@ def merge(
 
     What went wrong is reported as a warning, too.
     """
+    if not paths:
+        raise DataError(
+            "there are no parts to merge. Name the files that were written with "
+            f"{option('--shard')}, one for each shard."
+        )
     target = out if isinstance(out, Path) else None
     writer = choose_writer(format, target)
     with reporter.wait(f"comparing {counted(len(paths), 'part')}"):

@@ -60,8 +60,15 @@ class Share:
         listed: the names of all images so far, those of other shards included.
     """
 
-    def __init__(self, shard: Shard) -> None:
+    def __init__(self, shard: Shard, *, keeps_passed: bool = False) -> None:
+        """Takes the shard.
+
+        Args:
+            shard: which one it is.
+            keeps_passed: whether `passed` is going to be called for each image.
+        """
         self.shard = shard
+        self._keeps_passed = keeps_passed
         self.listed = NameList()
         self._passed: deque[list[str]] = deque()
 
@@ -71,10 +78,11 @@ class Share:
         for number, source in enumerate(sources):
             self.listed.add(source.name)
             if number % self.shard.shards == self.shard.shard - 1:
-                self._passed.append(passed)
-                passed = []
+                if self._keeps_passed:
+                    self._passed.append(passed)
+                    passed = []
                 yield source
-            else:
+            elif self._keeps_passed:
                 passed.append(source.name)
 
     def passed(self) -> list[str]:

@@ -132,19 +132,22 @@ def test_labels_are_merged(tmp_path: Path, format: str) -> None:
 def test_masks_have_the_names_that_one_machine_gives_them(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     names = ["a.jpg", "a.png", "b.jpg", "A.gif", "a.bmp", "c.jpg"]
-    images = [
+    images: list[list[Prediction]] = [
         [with_mask(f"photos/{name}", rng.integers(0, 2, (9, 8), np.uint8))]
         for name in names
     ]
+    # They have names as well, which the other machine cannot know to be unused.
+    images[1:1] = [[predicted("photos/A.webp", error="not an image")]]
+    images[5:5] = [[predicted("photos/a.tif", error="not an image")]]
     folder = tmp_path / "masks"
     flow = save_masks(folder, ["photos"], Reporter())(chain.from_iterable(images))
     whole = [[prediction] for prediction in flow]
     shutil.rmtree(folder)
     for number in (2, 1):  # they share a folder
-        share = Share(Shard(number, 2))
+        share = Share(Shard(number, 2), keeps_passed=True)
         own = list(share.of(file_source(image[0].path) for image in images))
         stage = save_masks(folder, ["photos"], Reporter(), share.passed)
-        assert len(own) == 3
+        assert len(own) == 4
         found = list(stage(image[0] for image in images[number - 1 :: 2]))
         assert [[it] for it in found] == whole[number - 1 :: 2]
         assert [it.as_json() for it in found] == [
@@ -216,6 +219,8 @@ def test_foreign_parts_are_refused(
 
 
 def test_missing_and_doubled_parts_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there are no parts to merge. Name the files"):
+        merged([], tmp_path / "all.csv")
     paths = write_parts(tmp_path)
     with pytest.raises(DataError, match=r"1 part of 3 shards is missing: 2\. Name"):
         merged([paths[2], paths[0]], tmp_path / "all.csv")

@@ -45,13 +45,16 @@ def launch_ahead() -> None:
 
 
 def launch() -> Launched:
-    """Launches a process, or returns the one that was launched ahead.
+    """Launches a process, or returns the one that was launched ahead, if it lives.
 
     Raises:
         OSError: if it cannot be started.
     """
     command = _command()  # which tells where modules are found: that may have changed
-    return _ahead.pop(command, None) or _start(command)
+    ahead = _ahead.pop(command, None)
+    if ahead and ahead.process.poll() is None:
+        return ahead
+    return _start(command)
 
 
 def _command() -> tuple[str, ...]:

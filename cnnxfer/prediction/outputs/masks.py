@@ -55,9 +55,11 @@ def save_masks(
                 answer = prediction.answer
                 for name in () if prediction.frame else passed():
                     names.of(replace(prediction, path=name))
+                # An image that cannot be read has a name, too: it may be read later,
+                # and other machines do not know that it cannot.
+                path = folder / f"{names.of(prediction)}.png"
                 if prediction.error is None:
                     assert isinstance(answer, MaskAnswer)  # see `check_kind`
-                    path = folder / f"{names.of(prediction)}.png"
                     if not written:
                         write_once(folder / CLASSES, _class_list(answer.class_names))
                     prediction = replace(prediction, answer=_kept(answer, path))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from gzip import GzipFile
 from itertools import groupby
 from pathlib import Path
 from typing import IO, Annotated, Any, cast
@@ -105,8 +105,7 @@ def read_part(path: Path) -> Part:
 
 def open_part(path: Path) -> IO[bytes]:
     """Opens the file of a shard to read its lines."""
-    raw = path.open("rb")
-    return cast(IO[bytes], GzipFile(fileobj=raw)) if is_gz(path) else raw
+    return cast(IO[bytes], gzip.open(path)) if is_gz(path) else path.open("rb")
 
 
 def images_in(
