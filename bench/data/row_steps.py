@@ -109,10 +109,11 @@ def nothing(rows: Sequence[IndexRow], folder: Path) -> None:
     """Does nothing: what the rows themselves take."""
 
 
+WRITE, READ = "writing the index", "reading the index"  # which needs the first
 STEPS: dict[str, Callable[[Sequence[IndexRow], Path], None]] = {
     "the rows alone": nothing,
-    "writing the index": write_index,
-    "reading the index": read_index,
+    WRITE: write_index,
+    READ: read_index,
     "near-duplicates": search,
     "splits": split,
     "splits, classes of 5": split,

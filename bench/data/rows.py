@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from bench.data.growth import made_up_hashes, photograph_frequencies
-from bench.data.row_steps import STEPS
+from bench.data.row_steps import READ, STEPS, WRITE
 from bench.lib.processes import run_process
 from bench.lib.results import Cell, Table, show
 
@@ -45,6 +45,8 @@ def measure(options: argparse.Namespace) -> Table:
             folder = Path(name)
             photographs = photograph_frequencies(folder / "originals")
             np.save(folder / "hashes.npy", made_up_hashes(photographs, number))
+            if READ in options.steps and WRITE not in options.steps:
+                _do(WRITE, folder, number)
             for step in options.steps:
                 taken, peak_mb = _do(step, folder, number)
                 seconds[step].append(taken)

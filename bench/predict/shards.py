@@ -47,7 +47,7 @@ def measure(options: argparse.Namespace) -> Table:
         for shard in range(1, options.shards + 1):
             part = folder / f"part-{shard}.jsonl"
             typed = _shard(command, pictures, f"{shard}/{options.shards}", part)
-            if shard == options.shards // 2:
+            if shard == (options.shards + 1) // 2:
                 share = command.output.stat().st_size / options.shards
                 kept = _kill(typed, command, part, share / 2)
             process = run_process([*typed, "--resume"], command.environment)

@@ -31,6 +31,7 @@ TITLES = {
     "engines": "converted networks",
     "answers": "answers to images",
     "index": "index of images",
+    "masks": "index of masks",
     "outputs": "finished outputs",
     "copies": "copies of data sets",
 }
@@ -187,8 +188,9 @@ def _store() -> ActivationStore:
 def _others() -> dict[str, list[Path]]:
     """Returns the files and directories in the cache beside the activations, by kind.
 
-    Converted networks, answers to images, what is known of images, how finished outputs
-    of `predict` were made, and copied data sets with the records of them.
+    Converted networks, answers to images, what is known of images and masks, how
+    finished outputs of `predict` were made, and copied data sets with the records of
+    them.
     """
     # It imports Pillow, which `cnnxfer --help` does not need.
     from cnnxfer.data.sources.packed import copies_dir
@@ -197,6 +199,7 @@ def _others() -> dict[str, list[Path]]:
         "engines": _named("engines", "[0-9a-f]{64}"),
         "answers": _named("answers", "[0-9a-f]{64}"),
         "index": _named("index", r"[0-9a-f]{16}\.jsonl?"),
+        "masks": _named("masks", r"[0-9a-f]{16}\.jsonl?"),
         "outputs": _named("outputs", r"[0-9a-f]{64}\.json"),
         "copies": list(copies_dir().glob("*/*")),
     }

@@ -115,6 +115,8 @@ class StampedRows:
         try:
             own_directory(self._path.parent)
             self._write(chain(self._others(), self._rows.items(), new.items()))
+            # Rows were one JSON document before, which nothing reads any more.
+            self._path.with_suffix(".json").unlink(missing_ok=True)
         except ConfigError as error:
             reporter.warn(f"{error} {lost[0].upper()}{lost[1:]}")
         except OSError as error:

@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 
-from cnnxfer.config.prediction import OutputOptions, PredictIntoOptions
+from cnnxfer.config.prediction import PredictIntoOptions
 from cnnxfer.data.images.source import ImageSource
 from cnnxfer.errors import ConfigError, DataError, Interrupted
 from cnnxfer.prediction.outputs.check_kind import check_kind
@@ -24,6 +24,7 @@ from cnnxfer.prediction.outputs.resumable_file import (
 from cnnxfer.prediction.outputs.sheet import check_sheet, draw_sheet
 from cnnxfer.prediction.outputs.stages import Flow, Stage, run_through_stages
 from cnnxfer.prediction.outputs.totals import Totals
+from cnnxfer.prediction.outputs.variants import Variants
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.request import PredictionRequest, open_request
 from cnnxfer.prediction.shard import Share, parse_shard
@@ -77,10 +78,13 @@ def predict_into(
             # Results name the files of masks.
             settings = {**classifier.settings, "masks": options.masks}
             own = settings | ({"shard": str(share.shard)} if share else {})
-            _write_resumable(request, out, stages, totals, own, resume=options.resume)
-            if share:
-                variant = classifier.variant or ()
-                write_part(out, share, inputs, settings, variant)
+            variants = Variants(out, lambda: classifier.variant) if share else None
+            _write_resumable(
+                request, out, stages, totals, own, variants, resume=options.resume
+            )
+            if share and variants:
+                write_part(out, share, inputs, settings, variants.known)
+                variants.forget()
         else:
             with run_through_stages(request.predictions(), stages) as predictions:
                 write_out(predictions, writer, out, inputs)
@@ -147,14 +151,15 @@ def _checked_writer(
 
 
 def _stages(
-    outputs: OutputOptions,
+    outputs: PredictIntoOptions,
     inputs: Sequence[str],
     share: Share | None,
     reporter: Reporter,
 ) -> Iterator[Stage]:
     if outputs.masks != "none":  # the first, since it tells the others of its files
         passed = share.passed if share else tuple
-        yield save_masks(Path(outputs.masks), inputs, reporter, passed)
+        folder, most = Path(outputs.masks), outputs.max_pixels
+        yield save_masks(folder, inputs, reporter, passed, most)
     if outputs.copy_to != "none":
         yield copy_files(Path(outputs.copy_to), inputs, reporter)
     if outputs.heatmap != "none":
@@ -176,6 +181,7 @@ def _write_resumable(
     stages: Sequence[Stage],
     totals: Totals,
     settings: dict[str, Any],
+    variants: Variants | None,
     *,
     resume: bool,
 ) -> None:
@@ -199,6 +205,9 @@ def _write_resumable(
     ) as file:
         written = file.done
         totals.earlier = file.done - file.unread
+        if variants:
+            variants.begin(resumed=file.done > 0)
+            stages = [*stages, variants.watch]
         if request.total is not None:
             request = replace(request, total=request.total - file.done)
         predictions = chain(

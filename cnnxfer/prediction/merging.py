@@ -9,11 +9,9 @@ from functools import partial
 from itertools import cycle
 from pathlib import Path
 from textwrap import shorten
-from typing import TextIO
+from typing import Any, TextIO
 
-from cnnxfer.config.prediction import OutputOptions
 from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.prediction.outputs.check_kind import check_kind
 from cnnxfer.prediction.outputs.file import check_out, choose_writer, write_out
 from cnnxfer.prediction.outputs.formats import Writer
 from cnnxfer.prediction.outputs.masks import read_masks
@@ -51,13 +49,18 @@ def merge(
     if target is not None:
         check_out(target, writer, [*map(str, paths), *first.inputs])
     read = _reader(first)
-    _check_writer(writer, first, read, reporter)
+    _check_writer(writer, first, read)
     _tell_of_engines(parts, reporter)
     totals = Totals()
     with reporter.progress("merging", first.images, "images") as advance:
         predictions = _interleaved(parts, read, advance)
         if writer.masks:
-            predictions = read_masks(predictions)
+            predictions = read_masks(
+                predictions,
+                first.settings["max_pixels"],
+                "Merge in a folder from which this path leads to the mask, or use "
+                f"another {option('--format')}.",
+            )
         write_out(totals.watch(predictions), writer, out, first.inputs)
     if totals.images > 1 and totals.answers:
         reporter.info(totals.answers)
@@ -101,8 +104,9 @@ def _difference(one: Part, other: Part) -> str:
     """Returns in what two parts are not of one prediction; empty if they are."""
     if one.shards != other.shards:
         return f"{_shards(one)}, and {other.shards:,}"
-    for name in one.settings | other.settings:
-        values = one.settings.get(name), other.settings.get(name)
+    settings, others = _comparable(one), _comparable(other)
+    for name in settings | others:
+        values = settings.get(name), others.get(name)
         if values[0] != values[1]:
             shown = [shorten(str(it), 60, placeholder="…") for it in values]
             return f"{name} {shown[0]}, and {shown[1]}"
@@ -111,6 +115,15 @@ def _difference(one: Part, other: Part) -> str:
     if one.names_sha256 != other.names_sha256:
         return "their inputs had images of other names, or in another order"
     return ""
+
+
+def _comparable(part: Part) -> dict[str, Any]:
+    """Returns the settings that all parts of a prediction have in common.
+
+    Each may have kept its masks in a folder of its own: answers name their files.
+    """
+    has_masks = part.settings["masks"] != "none"
+    return part.settings | {"masks": "kept" if has_masks else "none"}
 
 
 def _shards(part: Part) -> str:
@@ -124,30 +137,34 @@ def _reader(part: Part) -> ReadAnswer:
     return partial(decision.read, min_confidence=None if least == "auto" else least)
 
 
-def _check_writer(
-    writer: Writer, part: Part, read: ReadAnswer, reporter: Reporter
-) -> None:
+def _check_writer(writer: Writer, part: Part, read: ReadAnswer) -> None:
     kind = read({}).kind
+    if writer.labels and kind != "objects" and not (writer.masks and kind == "masks"):
+        other = "coco" if kind == "masks" else "csv"
+        raise ConfigError(
+            f"{option('--format', writer.name)} needs objects, and "
+            f"{part.settings['model']} has answered with {kind}. Use another, such as "
+            f"{option('--format', other)}."
+        )
     if kind == "masks" and writer.masks and part.settings["masks"] == "none":
         raise ConfigError(
             f"{option('--format', writer.name)} needs the masks themselves, and the "
-            f"shards were answered without {option('--masks', 'FOLDER')}."
+            f"shards were answered without {option('--masks', 'FOLDER')}. Answer them "
+            "again with it, or use another format."
         )
     if writer.labels and part.settings["frames"] == "all":
         raise ConfigError(
             f"{option('--format', writer.name)} has labels of files, and the shards "
-            f"were answered with {option('--frames', 'all')}."
+            f"were answered with {option('--frames', 'all')}. Use another format."
         )
-    outputs = OutputOptions(masks=part.settings["masks"])
-    check_kind(kind, outputs, writer, part.settings["model"], reporter)
 
 
 def _tell_of_engines(parts: Parts, reporter: Reporter) -> None:
     """Warns if probabilities depend on which machine has answered."""
     shards: dict[str, list[str]] = {}
     for _, part in parts:
-        if part.variant:
-            shards.setdefault(" in ".join(part.variant), []).append(str(part.shard))
+        for variant in part.variants:
+            shards.setdefault(" in ".join(variant), []).append(str(part.shard))
     if len(shards) > 1:
         usual, *others = sorted(shards, key=lambda it: -len(shards[it]))
         others = [f"{listed(shards[it])} by {it}" for it in others]

@@ -63,6 +63,7 @@ def fill(cache_dir: Path) -> dict[str, Path]:
         "blob": cache_dir / "engines" / ("cd" * 32) / "blobs" / "1.blob",
         "answers": cache_dir / "answers" / ("ab" * 32) / "1.npz",
         "index": cache_dir / "index" / "0123456789abcdef.json",
+        "masks": cache_dir / "masks" / "0123456789abcdef.jsonl",
         "output": cache_dir / "outputs" / f"{'ef' * 32}.json",
         "copy": cache_dir / "copies" / "archives" / "flowers-01" / "images.bin",
         "foreign network": cache_dir / "engines" / "mine" / "model.bin",
@@ -114,7 +115,7 @@ def test_show(
     assert random[5] == format_bytes(size_bytes)
     assert random[6].startswith(("1970-01-01", "1969-12-31"))
     assert random[7] == "/photos/flowers [new]"
-    assert cells[-7:] == [
+    assert cells[-8:] == [
         [
             "activations",
             f"{format_bytes(size_bytes + part_bytes)} of at most 2.0 GB",
@@ -122,6 +123,7 @@ def test_show(
         ["converted networks", "2.0 kB"],
         ["answers to images", "1.0 kB"],
         ["index of images", "1.0 kB"],
+        ["index of masks", "1.0 kB"],
         ["finished outputs", "1.0 kB"],
         ["copies of data sets", "1.0 kB"],
         ["in", str(cache_dir)],
@@ -142,6 +144,7 @@ def test_show_as_json(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> No
         "engines_bytes": 2000,
         "answers_bytes": 1000,
         "index_bytes": 1000,
+        "masks_bytes": 1000,
         "outputs_bytes": 1000,
         "copies_bytes": 1000,
     }
@@ -181,13 +184,15 @@ def test_clear(cache_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
         "engines_bytes": 2000,
         "answers_bytes": 1000,
         "index_bytes": 1000,
+        "masks_bytes": 1000,
         "outputs_bytes": 1000,
         "copies_bytes": 0,
-        "freed_bytes": size_bytes + 5000,
+        "freed_bytes": size_bytes + 6000,
     }
     assert not entry.exists()
     left = {name for name, path in paths.items() if path.exists()}
-    assert left == paths.keys() - {"network", "blob", "answers", "index", "output"}
+    gone = {"network", "blob", "answers", "index", "masks", "output"}
+    assert left == paths.keys() - gone
     assert run(["cache", "clear"]) == 0
     assert f"freed 0 B in {cache_dir}" in capsys.readouterr().out
     assert run(["cache", "clear", "--copies"]) == 0
@@ -202,12 +207,13 @@ def test_clear_shows_what_it_would_free(
     paths = fill(cache_dir)
     assert run(["cache", "clear", "--dry-run"]) == 0
     assert capsys.readouterr().out == (
-        f"would free 5.0 kB in {cache_dir}: converted networks 2.0 kB, answers to "
-        "images 1.0 kB, index of images 1.0 kB, finished outputs 1.0 kB\n"
+        f"would free 6.0 kB in {cache_dir}: converted networks 2.0 kB, answers to "
+        "images 1.0 kB, index of images 1.0 kB, index of masks 1.0 kB, "
+        "finished outputs 1.0 kB\n"
     )
     assert run(["cache", "clear", "--dry-run", "--copies", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert (document["copies_bytes"], document["would_free_bytes"]) == (1000, 6000)
+    assert (document["copies_bytes"], document["would_free_bytes"]) == (1000, 7000)
     assert all(path.exists() for path in paths.values())
 
 
@@ -221,7 +227,7 @@ def test_clear_asks_on_a_terminal(
     assert run(["cache", "clear"]) == 0
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert f"Free 5.0 kB in {cache_dir}: converted networks 2.0 kB" in shown.err
+    assert f"Free 6.0 kB in {cache_dir}: converted networks 2.0 kB" in shown.err
     assert shown.err.endswith("1.0 kB? [y/N] nothing was deleted\n")
     assert paths["network"].exists()
     monkeypatch.setattr("builtins.input", lambda: "yes")

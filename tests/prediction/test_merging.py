@@ -17,14 +17,14 @@ from recording_reporter import RecordingReporter
 import cnnxfer
 from cnnxfer.cli.main import run as run_command
 from cnnxfer.data.images.source import ImageSource, file_source
-from cnnxfer.errors import ConfigError, DataError
-from cnnxfer.files import write_json_with_hash
+from cnnxfer.errors import ConfigError, DataError, RunError
+from cnnxfer.files import read_json_with_hash, write_json_with_hash
 from cnnxfer.prediction.merging import merge
 from cnnxfer.prediction.outputs.file import choose_writer, write_out
 from cnnxfer.prediction.outputs.formats import WRITERS
 from cnnxfer.prediction.outputs.jsonl import write_jsonl
 from cnnxfer.prediction.outputs.masks import save_masks
-from cnnxfer.prediction.outputs.part import write_part
+from cnnxfer.prediction.outputs.part import read_part, write_part
 from cnnxfer.prediction.prediction import Prediction
 from cnnxfer.prediction.shard import Shard, Share, parse_shard
 from cnnxfer.reporting import Reporter
@@ -34,6 +34,7 @@ from cnnxfer.tasks.answer import RankedClass
 SETTINGS: dict[str, Any] = {
     "model": "roses",
     "min_confidence": "auto",
+    "max_pixels": 200_000_000,
     "frames": "first",
     "task": "classification",
     "classes": ["rose", "iris"],
@@ -79,7 +80,7 @@ def write_parts(
         opened = gzip.open if suffix.endswith(".gz") else open
         with opened(path, "wt", encoding="utf-8", newline="\n") as stream:
             write_jsonl(chain.from_iterable(own), stream)
-        write_part(path, share, ["photos"], SETTINGS | settings, variant)
+        write_part(path, share, ["photos"], SETTINGS | settings, [[*variant]])
         paths.append(path)
     return paths
 
@@ -159,6 +160,14 @@ def test_masks_have_the_names_that_one_machine_gives_them(tmp_path: Path) -> Non
     other = undivided(tmp_path / "other.json", "coco", whole)
     assert b"counts" in other.read_bytes()
     assert (tmp_path / "one.json").read_bytes() == other.read_bytes()
+    another = tmp_path / "spelled"
+    another.mkdir()
+    paths[1] = write_parts(another, whole, masks="./masks", **known)[1]
+    told = merged(paths, tmp_path / "one.csv")
+    assert not any("--masks" in line or "masks=" in line for line in told)
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(RunError, match="Merge in a folder from which this path leads"):
+        merged(paths, tmp_path / "two.json", "coco")
     paths = write_parts(tmp_path, whole, **known)
     with pytest.raises(ConfigError, match="needs the masks themselves, and the shards"):
         merged(paths, tmp_path / "two.json", "coco")
@@ -176,8 +185,10 @@ def without_its_record(path: Path) -> None:
     Path(f"{path}.shard").unlink()
 
 
-def with_a_record_of_other_fields(path: Path) -> None:
-    write_json_with_hash(Path(f"{path}.shard"), {"shard": 2})
+def with_a_record_of_another_version(path: Path) -> None:
+    part = read_json_with_hash(Path(f"{path}.shard"), dict[str, Any])
+    assert part is not None
+    write_json_with_hash(Path(f"{path}.shard"), {**part, "version": 2})
 
 
 @pytest.mark.parametrize(
@@ -187,7 +198,10 @@ def with_a_record_of_other_fields(path: Path) -> None:
         (unfinished, "only part-2.jsonl.part is there, which is not complete. Go on"),
         (Path.unlink, "there is no such file"),
         (without_its_record, "part-2.jsonl.shard is not beside it"),
-        (with_a_record_of_other_fields, "part-2.jsonl.shard is damaged, or of another"),
+        (
+            with_a_record_of_another_version,
+            "part-2.jsonl.shard is damaged, or of",
+        ),
     ],
 )
 def test_a_damaged_part_is_refused(tmp_path: Path, damage: Any, message: str) -> None:
@@ -205,7 +219,7 @@ def test_a_damaged_part_is_refused(tmp_path: Path, damage: Any, message: str) ->
         ({"images": IMAGES[:-1]}, "their inputs had 7 images, and 6"),
         ({"images": IMAGES[::-1]}, "their inputs had images of other names"),
         ({"min_confidence": 0.5}, "min_confidence auto, and 0.5"),
-        ({"masks": "masks"}, "masks none, and masks"),
+        ({"masks": "masks"}, "masks none, and kept"),
     ],
 )
 def test_foreign_parts_are_refused(
@@ -219,7 +233,7 @@ def test_foreign_parts_are_refused(
 
 
 def test_missing_and_doubled_parts_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there are no parts to merge. Name the files"):
+    with pytest.raises(DataError, match="there are no parts to merge"):
         merged([], tmp_path / "all.csv")
     paths = write_parts(tmp_path)
     with pytest.raises(DataError, match=r"1 part of 3 shards is missing: 2\. Name"):
@@ -238,10 +252,16 @@ def test_parts_with_other_images_than_were_listed_are_refused(tmp_path: Path) ->
         path.write_bytes(content)
         share = Share(Shard(number, 3))
         list(share.of(file_source(image[0].path) for image in IMAGES))
-        write_part(path, share, ["photos"], SETTINGS, ())
+        write_part(path, share, ["photos"], SETTINGS, [])
     with pytest.raises(DataError, match="the parts hold other images than the 7"):
         merged(paths, tmp_path / "all.csv")
     assert not (tmp_path / "all.csv").exists()
+
+
+def test_other_formats_are_named(tmp_path: Path) -> None:
+    message = "needs objects, and roses has answered with classes. Use another, such as"
+    with pytest.raises(ConfigError, match=message):
+        merged(write_parts(tmp_path), tmp_path / "all.json", "coco")
 
 
 def test_other_engines_are_told(tmp_path: Path) -> None:
@@ -316,7 +336,9 @@ def test_the_command_line_divides_and_merges(
         photo.unlink()
     (photos_dir / "red/00a.jpg").write_text("no image")
     typed = ["predict", "photos", "-m", str(colour_run.path), "--engine", "keras", "-q"]
-    assert run_command([*typed, "--out", "whole.csv"]) == 3
+    wholes = ("csv", "jsonl", "jsonl.gz")
+    for suffix in wholes:
+        assert run_command([*typed, "--out", f"whole.{suffix}"]) == 3
     codes = [
         run_command([*typed, "--shard", f"{number}/8", "--out", f"p-{number}.jsonl"])
         for number in range(1, 9)
@@ -326,15 +348,20 @@ def test_the_command_line_divides_and_merges(
     part = Path("p-3.jsonl").read_bytes()
     Path("p-3.jsonl").unlink()  # its machine was killed
     command = [*typed, "--shard", "3/8", "--out", "p-3.jsonl", "--resume"]
+    record = Path("p-3.jsonl.shard").read_bytes()
+    assert b'[["keras", "float32"]]' in record
     for _ in range(2):
         assert run_command(command) == 0
         assert Path("p-3.jsonl").read_bytes() == part
+        assert Path("p-3.jsonl.shard").read_bytes() == record
     capsys.readouterr()
     paths = [f"p-{number}.jsonl" for number in range(1, 9)]
-    assert run_command(["merge", *paths, "--out", "all.csv", "-q"]) == 3
-    assert Path("all.csv").read_bytes() == Path("whole.csv").read_bytes()
+    for suffix in wholes:
+        assert run_command(["merge", *paths, "--out", f"all.{suffix}", "-q"]) == 3
+        whole = Path(f"whole.{suffix}")
+        assert Path(f"all.{suffix}").read_bytes() == whole.read_bytes()
     shown = capsys.readouterr()
-    assert shown.err.count("1 image could not be read: 1 not an image") == 1
+    assert shown.err.count("1 image could not be read: 1 not an image") == len(wholes)
     assert run_command(["merge", *paths, "--json"]) == 3
     assert capsys.readouterr().out.count('"path"') == 7
     assert run_command(["merge", *paths[:3], "--out", "some.csv"]) == 2
@@ -370,12 +397,17 @@ def test_a_shard_goes_on_as_the_same_shard_only(
 
     with monkeypatch.context() as patch:
         patch.setattr(Classifier, "predictions", killed)
+        patch.setattr(Classifier, "variant", ("openvino", "bfloat16"))
         with pytest.raises(cnnxfer.Interrupted):
             answer("2/4")
     with pytest.raises(ConfigError, match="was made with shard 2/4, and now it is 3/4"):
         answer("3/4", resume=True)
     answer("2/4", resume=True)
     assert out.read_text().count("\n") == 9
+    part = read_part(out)
+    assert part.variants == [["openvino", "bfloat16"], ["keras", "float32"]]
+    left = sorted(path.name for path in tmp_path.glob("part*"))
+    assert left == ["part.jsonl", "part.jsonl.shard"]
 
 
 def test_a_shard_is_a_file_of_json_lines(photos_dir: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from cnnxfer.data.images.decode import open_image
 from cnnxfer.data.images.drawing import palette
 from cnnxfer.errors import DataError, RunError
+from cnnxfer.limits import MAX_PIXELS
 from cnnxfer.prediction.outputs.folder import check_folder, created_folder, write_once
 from cnnxfer.prediction.outputs.names import ImageNames
 from cnnxfer.prediction.outputs.stages import Flow, Stage
@@ -27,6 +28,7 @@ def save_masks(
     inputs: Sequence[str],
     reporter: Reporter,
     passed: Callable[[], Iterable[str]] = tuple,
+    max_pixels: int = MAX_PIXELS,
 ) -> Stage:
     """Returns a stage that writes each mask as a PNG, and tells results its name.
 
@@ -40,6 +42,7 @@ def save_masks(
         reporter: told how many there are.
         passed: returns the names of images before the next one which other machines
             answer, and whose masks have names, too.
+        max_pixels: the most that an image, and so a mask from before, may have.
 
     Raises:
         ConfigError: if the folder lies in a file, or where images are looked for; with
@@ -62,7 +65,9 @@ def save_masks(
                     assert isinstance(answer, MaskAnswer)  # see `check_kind`
                     if not written:
                         write_once(folder / CLASSES, _class_list(answer.class_names))
-                    prediction = replace(prediction, answer=_kept(answer, path))
+                    prediction = replace(
+                        prediction, answer=_kept(answer, path, max_pixels)
+                    )
                     written += 1
                 yield prediction
         reporter.info(f"{counted(written, 'mask')} in {folder}")
@@ -70,8 +75,15 @@ def save_masks(
     return stage
 
 
-def read_masks(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
+def read_masks(
+    predictions: Iterable[Prediction], max_pixels: int, advice: str
+) -> Iterator[Prediction]:
     """Yields predictions with the masks that `save_masks` has written; others as is.
+
+    Args:
+        predictions: what shards have answered.
+        max_pixels: the most that a mask may have.
+        advice: what to do if one cannot be read.
 
     Raises:
         RunError: if one cannot be read.
@@ -79,7 +91,7 @@ def read_masks(predictions: Iterable[Prediction]) -> Iterator[Prediction]:
     for prediction in predictions:
         answer = prediction.answer
         if isinstance(answer, MaskAnswer) and answer.file:
-            mask = _read_mask(Path(answer.file))
+            mask = _read_mask(Path(answer.file), max_pixels, advice)
             prediction = replace(prediction, answer=replace(answer, mask=mask))
         yield prediction
 
@@ -93,21 +105,21 @@ def encode_mask(mask: np.ndarray) -> bytes:
     return stream.getvalue()
 
 
-def _kept(answer: MaskAnswer, path: Path) -> MaskAnswer:
+def _kept(answer: MaskAnswer, path: Path, max_pixels: int) -> MaskAnswer:
     """Returns an answer whose mask is in a file, and in memory."""
     if answer.mask is None:  # the answer is from before
-        return replace(answer, mask=_read_mask(path))
+        again = f"Start again without {option('--resume', True)}, with another folder."
+        return replace(answer, mask=_read_mask(path, max_pixels, again))
     write_once(path, encode_mask(answer.mask))
     return replace(answer, file=path.as_posix())
 
 
-def _read_mask(path: Path) -> np.ndarray:
+def _read_mask(path: Path, max_pixels: int, advice: str) -> np.ndarray:
     try:
-        return np.asarray(open_image(path.read_bytes()))
+        return np.asarray(open_image(path.read_bytes(), max_pixels))
     except (OSError, DataError) as error:
         raise RunError(
-            f"{path} was written before, and cannot be read now. Start again without "
-            f"{option('--resume', True)}, with another folder."
+            f"{path} was written before, and cannot be read now. {advice}"
         ) from error
 
 

@@ -19,6 +19,7 @@ from cnnxfer.records import Within
 from cnnxfer.spelling import option
 
 SUFFIX = ".shard"  # of what is written beside the file of a shard
+VERSION = 1  # raised when that, or what `merge` reads of settings, is another
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,10 @@ class Part:
         names_sha256: the hash of their names; see `NameList`.
         inputs: what was typed to name them.
         settings: all else that the answers follow from; see `Classifier.settings`.
-        variant: the engine that answered and its precision; empty if there was
-            nothing to answer.
+        variants: the engines that answered, each with its precision; empty if there
+            was nothing to answer.
         file_sha256: hexadecimal SHA-256 of the file.
+        version: that of such records.
     """
 
     shard: Annotated[int, Within(1, MOST_SHARDS)]
@@ -43,8 +45,9 @@ class Part:
     names_sha256: str
     inputs: list[str]
     settings: dict[str, Any]
-    variant: list[str]
+    variants: list[list[str]]
     file_sha256: str
+    version: Annotated[int, Within(VERSION, VERSION)]
 
 
 def write_part(
@@ -52,7 +55,7 @@ def write_part(
     share: Share,
     inputs: Sequence[str],
     settings: dict[str, Any],
-    variant: Sequence[str],
+    variants: list[list[str]],
 ) -> None:
     """Writes beside the complete file of a shard what it is; see `Part`."""
     part = Part(
@@ -62,10 +65,18 @@ def write_part(
         names_sha256=share.listed.sha256,
         inputs=list(inputs),
         settings=settings,
-        variant=list(variant),
+        variants=variants,
         file_sha256=file_hash(path),
+        version=VERSION,
     )
     write_json_with_hash(_beside(path), asdict(part))
+
+
+def finished_variants(path: Path) -> list[list[str]]:
+    """Returns the `variants` of a complete part; none if it is not known as it is."""
+    part = read_json_with_hash(_beside(path), Part)
+    same = part and path.is_file() and part.file_sha256 == file_hash(path)
+    return part.variants if part and same else []
 
 
 def read_part(path: Path) -> Part:

@@ -620,6 +620,19 @@ def test_a_process_that_was_launched_ahead_for_other_modules_waits(
     ahead.process.wait()
 
 
+def test_a_process_that_was_launched_ahead_and_has_died_is_not_used(
+    tmp_path, looks, monkeypatch
+):
+    monkeypatch.setattr(launch, "_ahead", {})
+    launch.launch_ahead()
+    (ahead,) = launch._ahead.values()
+    ahead.process.kill()
+    ahead.process.wait()
+    (record,) = decode_all(files(tmp_path, 30), looks.process)
+    assert record.error is None
+    assert number(record) != ahead.process.pid
+
+
 def test_a_process_that_was_launched_ahead_for_nothing_ends():
     code = (
         "from cnnxfer.data.decoding import launch; launch.launch_ahead();"

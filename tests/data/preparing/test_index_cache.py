@@ -63,6 +63,14 @@ def test_an_index_that_others_can_have_written_is_made_anew(
     assert (reads, len(reporter.warnings)) == ([], 1)
 
 
+def test_a_document_of_earlier_rows_is_removed(photos_dir: Path, cache_dir: Path):
+    index_of(photos_dir)
+    path = cache_file(cache_dir)
+    path.rename(path.with_suffix(".json"))
+    index_of(photos_dir)
+    assert cache_file(cache_dir) == path
+
+
 def test_unchanged_images_are_read_once(photos_dir: Path, reads):
     (photos_dir / "red" / "cut.jpg").write_bytes(b"\xff\xd8\xff")
     first = index_of(photos_dir)
