@@ -249,6 +249,7 @@ class Config:
         "How long the workers wait for each other at the start, such as 10m; with all "
         "devices of several machines.",
         "--wait",
+        before=300.0,
         above=0,
         is_time=True,
     )

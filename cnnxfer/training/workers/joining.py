@@ -1,15 +1,19 @@
 """The workers of this process: found once, and the same for all that it trains."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from cnnxfer.errors import CnnxferError, Interrupted, first_line
 from cnnxfer.records import from_json
 from cnnxfer.reporting import Reporter
 from cnnxfer.training.workers.cluster import Cluster
-from cnnxfer.training.workers.workers import Workers
+
+if TYPE_CHECKING:
+    from cnnxfer.training.workers.workers import Workers
 
 Decision = TypeVar("Decision")
 
@@ -27,6 +31,9 @@ def join(cluster: Cluster, wait_seconds: float) -> Workers:
     """Waits for the other workers, unless this process has met them before."""
     global _joined
     if _joined is None:
+        # It takes NumPy, which is loaded when there is something to do.
+        from cnnxfer.training.workers.workers import Workers
+
         _joined = Workers(cluster, wait_seconds)
     return _joined
 
