@@ -210,6 +210,7 @@ def compare(
         chosen = [BACKBONES.get(name.strip()) for name in names]
     find_source(settings.data)
     check_data_options(settings)
+    check_choice(settings.engine, settings.precision)
     check_class_weights(settings.class_weights)
     tell_of_demonstration("compare", data, as_path(config), reporter)
     with starting_keras(reporter):

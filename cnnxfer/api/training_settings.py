@@ -243,7 +243,7 @@ def _check_cache(settings: Config) -> None:
         raise ConfigError(
             f"{option('--precision', 'int8')} is for frozen layers whose activations "
             "are cached, and with these settings every epoch computes them on new "
-            f"views. Use another {option('--precision')}, or leave out "
+            f"views. Use {option('--precision', 'auto')}, or leave out "
             f"{option('--cache', False)} and {option('--augment')}."
         )
     if not settings.cache:

@@ -38,8 +38,8 @@ class Calibration:
     Attributes:
         key: hexadecimal SHA-256 of what the pixels follow from.
         count: how many pictures there are.
-        pixels: reads them, uint8 `(count, size, size, 3)`; fewer if some cannot be
-            read.
+        pixels: reads them, uint8 `(count, size, size, 3)`; raises DataError if one
+            cannot be read any more, or has changed.
         title: what they are, such as "training picture".
     """
 

@@ -23,10 +23,21 @@ from cnnxfer.spelling import option
 if TYPE_CHECKING:
     from cnnxfer.engines.keras_engine import KerasEngine
 
-__all__ = ["SAMPLES", "choose_engine", "prepare_next_time"]
+__all__ = ["SAMPLES", "check_available", "choose_engine", "prepare_next_time"]
 
 # A driver that takes longer than this to answer is taken to have a GPU.
 GPU_TIMEOUT_SECONDS = 5.0
+
+
+def check_available(engine: str, precision: str) -> None:
+    """Checks what `choose_engine` is asked for, before there is a network.
+
+    Raises:
+        ConfigError: if this machine lacks the precision, or the engine does.
+    """
+    check_choice(engine, precision)
+    if precision == "bfloat16" and (engine == "openvino" or _on_cpu()):
+        _precisions(precision)
 
 
 def choose_engine(
@@ -49,8 +60,8 @@ def choose_engine(
     real images: "auto" needs `SAMPLES` of them; with fewer, Keras answers, and
     `prepare_next_time` may be called afterwards. Where Keras's answers are known in
     advance (see `known_answers`), float32 needs no images, and bfloat16 is compared
-    with it. On a GPU, "auto" means Keras, in float32. An exported network has the
-    engine of its format.
+    with it. On a GPU, "auto" means Keras, in float32, but for int8, which only OpenVINO
+    has. An exported network has the engine of its format.
 
     Args:
         network: the network to run.
@@ -78,7 +89,9 @@ def choose_engine(
         return ElasticEngine(network.own_engine.open(batch), reporter)
     trial = Trial(network, samples, reporter, batch, reference, calibration)
     chosen: Engine | None = None
-    if engine == "openvino" or (engine == "auto" and _on_cpu()):
+    if engine == "openvino" or (
+        engine == "auto" and (precision == "int8" or _on_cpu())
+    ):
         precisions = _precisions(precision)
         required = engine == "openvino" or precision in ("bfloat16", "int8")
         with reporter.wait(f"preparing {network.title}", "networks"):

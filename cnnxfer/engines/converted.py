@@ -44,8 +44,7 @@ def find_converted(key: str, reporter: Reporter) -> Path | None:
     directory = cached_dir(key)
     if not (is_trusted(directory, reporter) and _is_whole(directory)):
         return None
-    with suppress(OSError):  # the cache may be read-only
-        os.utime(directory)
+    _mark_used(directory)
     return directory
 
 
@@ -85,6 +84,7 @@ def keep_network(key: str, write: Callable[[Path], None], reporter: Reporter) ->
     """
     fill = partial(_fill, write)
     directory = cached_directory(cached_dir(key), fill, reporter, _is_whole)
+    _mark_used(directory)
     _delete_least_recently_used(directory)
     return directory
 
@@ -114,6 +114,11 @@ def _fill(write: Callable[[Path], None], directory: Path) -> None:
     write(directory)
     hashes = {name: file_hash(directory / name) for name in FILES}
     (directory / MANIFEST).write_text(json_text(hashes), encoding="utf-8")
+
+
+def _mark_used(directory: Path) -> None:
+    with suppress(OSError):  # the cache may be read-only
+        os.utime(directory)
 
 
 def _delete_least_recently_used(directory: Path) -> None:

@@ -61,9 +61,11 @@ def answers_to(
     examples: Sequence[Example],
     reporter: Reporter,
     options: ClassifierOptions,
+    place: str = "",
 ) -> Answered:
     """Returns what a run's model answers to images; see `answers_to_parts`."""
-    (answered,) = answers_to_parts(run_model(run), [examples], reporter, options)
+    model = run_model(run)
+    (answered,) = answers_to_parts(model, [examples], reporter, options, place)
     return answered
 
 
@@ -72,6 +74,7 @@ def answers_to_parts(
     parts: Sequence[Sequence[Example]],
     reporter: Reporter,
     options: ClassifierOptions,
+    place: str = "",
 ) -> list[Answered]:
     """Returns what a model answers to images, asking it about new ones alone.
 
@@ -85,6 +88,8 @@ def answers_to_parts(
         reporter: shows the progress, and warns of images that cannot be read.
         options: say which engine may run the network, and which views it sees; not
             `dense` and no `tiles`.
+        place: where else than at their place the run's training pictures may be, on
+            which int8 is calibrated.
 
     Returns:
         The answers to each of the parts.
@@ -104,7 +109,7 @@ def answers_to_parts(
     if options.precision == "int8":
         from cnnxfer.prediction.calibrating import no_calibration, run_calibration
 
-        calibration = run_calibration(model, network.image_size, reporter)
+        calibration = run_calibration(model, network.image_size, reporter, place)
         if calibration is None:
             raise no_calibration(model)
     caches = _caches(model, network, options, calibration, reporter)
@@ -131,7 +136,7 @@ def answers_to_parts(
                 if classifier.variant not in (variant, None):
                     # Not the one that has answered before, so this one answers all.
                     variant = classifier.variant
-                    kept = found[variant]
+                    kept = found.setdefault(variant, {})
                 kept |= computed
                 errors |= unreadable
     for example in chain.from_iterable(parts):
@@ -203,9 +208,10 @@ def _compute(
     unkept, unkept_bytes = dict[str, KeptAnswer](), 0
 
     def keep() -> None:
-        if unkept:
-            assert classifier.variant
-            caches[classifier.variant].add(unkept)
+        # On a GPU, Keras answers in float32 where bfloat16 is asked for.
+        variant = classifier.variant
+        if unkept and variant and variant in caches:
+            caches[variant].add(unkept)
 
     sources = [ImageSource(example.id, example.read) for example in examples]
     progress = reporter.progress("evaluating", len(examples), "images")

@@ -13,6 +13,7 @@ import numpy as np
 from cnnxfer.backbones.catalog import BACKBONES
 from cnnxfer.config import Config, defaults_of
 from cnnxfer.data.prepared import PreparedData, prepare_data
+from cnnxfer.engines.choice import check_available
 from cnnxfer.engines.engine import Engine
 from cnnxfer.errors import CnnxferError, Interrupted
 from cnnxfer.networks.classifier import backbone_of
@@ -135,6 +136,7 @@ def compare_backbones(
     budget = _Budget(budget_seconds, reporter)
     config = settings_for("auto")
     devices = prepare_devices(config.devices)
+    check_available(config.engine, config.precision)
     job, dataset = load_data(config.data, reporter, config.task, config.ignore)
     config = settings_for(job.name)
     job.check_settings(config)

@@ -66,7 +66,8 @@ def evaluate_run(
         parts=[TEST],
         limit=MISSING_LIMIT,
     )
-    measured = measure_beside_parent(run, [images.splits.test], reporter, options)
+    test = images.splits.test
+    measured = measure_beside_parent(run, [test], reporter, options, spec)
     evaluation = dataclasses.replace(measured[0], missing=len(images.missing))
     try:
         run.update_metrics(test=evaluation.as_metrics())

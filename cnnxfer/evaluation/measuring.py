@@ -23,6 +23,7 @@ def measure_beside_parent(
     splits: Sequence[Sequence[Example]],
     reporter: Reporter,
     options: ClassifierOptions,
+    place: str = "",
 ) -> list[Evaluation]:
     """Measures a run and its parent on each of several splits.
 
@@ -32,6 +33,7 @@ def measure_beside_parent(
         splits: lists of images, none of them empty; all are computed in one pass.
         reporter: shows the progress, and warns of images that cannot be read.
         options: say which engine runs the networks.
+        place: where both runs' training pictures are, if they have moved.
 
     Returns:
         An evaluation for each split.
@@ -41,11 +43,11 @@ def measure_beside_parent(
     """
     parent = run.parent
     if not parent or not parent.model_path.exists():
-        return measure(run_model(run), splits, reporter, options)
+        return measure(run_model(run), splits, reporter, options, place)
     images = sum(map(len, splits))
     with reporter.expecting(1, "networks"), reporter.expecting(images, "images"):
-        measured = measure(run_model(run), splits, reporter, options)
-    before = measure(run_model(parent), splits, reporter, options)
+        measured = measure(run_model(run), splits, reporter, options, place)
+    before = measure(run_model(parent), splits, reporter, options, place)
     return list(map(_beside, measured, before))
 
 
@@ -54,13 +56,14 @@ def measure(
     splits: Sequence[Sequence[Example]],
     reporter: Reporter,
     options: ClassifierOptions,
+    place: str = "",
 ) -> list[Evaluation]:
     """Measures a model on each of several splits; see `measure_beside_parent`."""
     names = tuple(name for _, name in model.classes)
     decision = model.decision
     known = model.known_splits(reporter)
     evaluations = []
-    for answered in answers_to_parts(model, splits, reporter, options):
+    for answered in answers_to_parts(model, splits, reporter, options, place):
         examples, found = answered.examples, answered.found
         if not examples:
             raise DataError(

@@ -4,46 +4,43 @@ from __future__ import annotations
 
 from cnnxfer.data.dataset import TRAIN
 from cnnxfer.data.run_images import find_images
-from cnnxfer.data.spread import spread
-from cnnxfer.engines.calibration import PICTURES, Calibration, pictures_key
+from cnnxfer.data.views.views import central_views
+from cnnxfer.engines.calibration import Calibration, training_calibration
 from cnnxfer.errors import CnnxferError, RunError
 from cnnxfer.prediction.model_source import ModelSource
-from cnnxfer.prediction.pictures import read_pictures
-from cnnxfer.prediction.tta import tta_views
 from cnnxfer.reporting import Reporter
 from cnnxfer.spelling import command, option
 
 
 def run_calibration(
-    model: ModelSource, size: int, reporter: Reporter
+    model: ModelSource, size: int, reporter: Reporter, place: str = ""
 ) -> Calibration | None:
     """Returns the calibration on pictures that a run was trained on.
 
     Args:
         model: the model.
         size: the side of what its network sees, in pixels.
-        reporter: told why there are none, and warned of pictures that cannot be read.
+        reporter: told why there are none.
+        place: where else they are looked for if they are not where they were.
 
     Returns:
-        None if it is not of a run, or its training pictures are not where they were.
+        None if it is not of a run, or its training pictures are in neither place.
     """
     run = model.run
     if run is None:
         return None
-    retry = command("train", "NEW_PLACE")
-    try:
-        found = find_images(run, run.config.data, reporter, retry=retry, parts=[TRAIN])
-    except CnnxferError as error:
-        reporter.info(f"int8 is not calibrated on training pictures, since {error}")
-        return None
-    chosen = spread(found.splits.train, PICTURES)
-    views = tta_views("none", model.fraction, size, model.fit)
-    return Calibration(
-        pictures_key((example.sha256 for example in chosen), views),
-        len(chosen),
-        lambda: read_pictures(chosen, model, size, reporter).pixels,
-        "training picture",
-    )
+    # What takes another place, and writes a network that needs no pictures any more.
+    retry = command("export", run.path, precision="int8", data="NEW_PLACE")
+    for spec in dict.fromkeys([run.config.data, place or run.config.data]):
+        try:
+            found = find_images(run, spec, reporter, retry=retry, parts=[TRAIN])
+        except CnnxferError as error:
+            reason = str(error)
+        else:
+            views = central_views(run.config)
+            return training_calibration(found.splits.train, views, size)
+    reporter.info(f"int8 is not calibrated on training pictures, since {reason}")
+    return None
 
 
 def no_calibration(model: ModelSource) -> RunError:

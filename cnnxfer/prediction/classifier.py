@@ -176,7 +176,7 @@ class Classifier:
                 self._decoders.close()
                 raise ValueError("this classifier is closed")
             with closing(self._decoders.decode(sources)) as decoded:
-                images = SampledImages(decoded, self._samples, self._size)
+                images = SampledImages(decoded, self._samples, self._size, self.reader)
                 try:
                     engine, *cell_engines = self.engines(
                         images.samples, given=images.calibration

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from recording_reporter import RecordingReporter
 
-from cnnxfer.engines import agreement, options
+from cnnxfer.engines import agreement, choice, options
 from cnnxfer.engines.agreement import Bounds
 from cnnxfer.engines.calibration import Calibration, pictures_key
 from cnnxfer.engines.choice import choose_engine
@@ -22,8 +22,14 @@ from cnnxfer.hardware.processor import Processor
 
 @pytest.fixture
 def choose(
-    int8: None, network: Network, photos: np.ndarray, reporter: RecordingReporter
+    int8: None,
+    network: Network,
+    photos: np.ndarray,
+    reporter: RecordingReporter,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[Calibration], Engine]:
+    # Also where Keras computes on a GPU: it has no int8.
+    monkeypatch.setattr(choice, "_on_cpu", lambda: False)
     return lambda calibration: choose_engine(
         network,
         engine="auto",

@@ -11,7 +11,8 @@ from recording_reporter import RecordingReporter, pressing_ctrl_c
 import cnnxfer
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.data.annotation import Labels
-from cnnxfer.data.dataset import Example
+from cnnxfer.data.dataset import TRAIN, Example
+from cnnxfer.engines import choice
 from cnnxfer.engines.elastic_engine import ElasticEngine
 from cnnxfer.errors import RunError
 from cnnxfer.evaluation.answered import answers_to
@@ -57,8 +58,21 @@ def test_answers_in_int8_are_kept_apart(
         cnnxfer.evaluate(colour_run, precision="int8")
         assert bool(asked()) == asks
     data = Path(colour_run.config.data).rename(tmp_path / "moved")
+    cnnxfer.evaluate(colour_run, data=data, precision="int8")
+    assert not asked(), "it is calibrated on the same pictures, which have moved"
+    for row in colour_run.split:
+        if row.split == TRAIN:
+            (data / row.id).unlink()
     with pytest.raises(RunError, match=r"int8 is calibrated on training pictures, and"):
         cnnxfer.evaluate(colour_run, data=data, precision="int8")
+
+
+def test_keras_answers_on_a_gpu_where_bfloat16_is_asked_for(
+    colour_run: Run, asked: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "_on_cpu", lambda: False)
+    found = cnnxfer.evaluate(colour_run, precision="bfloat16")
+    assert asked() >= found.images > 0
 
 
 def test_only_what_is_new_is_asked(

@@ -9,8 +9,10 @@ from shallow_mobilenet import in_place_of_mobilenet, shallow_mobilenet
 
 import cnnxfer
 from cnnxfer.config import Config
+from cnnxfer.engines import choice
 from cnnxfer.errors import ConfigError, Interrupted, RunError
 from cnnxfer.evaluation import comparison
+from cnnxfer.hardware.processor import Processor
 from cnnxfer.reporting import Reporter
 from cnnxfer.tasks.significance import Accuracy
 from cnnxfer.training.activations import compute
@@ -120,6 +122,16 @@ def test_the_budget_also_ends_a_backbone_in_progress(
     assert begun == NAMES
     assert [place.backbone for place in found.places] == NAMES[:1]
     assert list(found.left_out) == NAMES[1:]
+
+
+def test_a_precision_that_this_machine_lacks_is_an_error(
+    photos_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Processor, "int8", False)
+    monkeypatch.setattr(choice, "has_bfloat16", lambda: False)
+    for precision, reason in {"int8": "VNNI", "bfloat16": "not compute in b"}.items():
+        with pytest.raises(ConfigError, match=reason):
+            compare(photos_dir, engine="openvino", precision=precision)
 
 
 def test_ctrl_c_while_a_head_is_trained_ends_the_comparison(photos_dir: Path) -> None:

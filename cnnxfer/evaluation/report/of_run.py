@@ -84,7 +84,9 @@ def report_run(
         gone = counted(len(images.missing), "image")
         notes.append(f"{gone} of the run are no longer in its data, and left out.")
     content = data_of(run, images.splits, reporter)
-    content = with_answers(content, run, images.splits, split, reporter, options)
+    content = with_answers(
+        content, run, images.splits, split, reporter, options, place=spec
+    )
     content = _with_heat(content, run, reporter)
     write_report(run, replace(content, notes=[*notes, *content.notes]), path)
 
@@ -166,10 +168,15 @@ def with_answers(
     reporter: Reporter,
     options: ClassifierOptions,
     seconds: float = math.inf,
+    place: str = "",
 ) -> Content:
-    """Returns the content of a page with the answers to the images of a split."""
+    """Returns the content of a page with the answers to the images of a split.
+
+    Pictures that are not drawn after so many seconds are left out. `place` is as in
+    `answers_to_parts`.
+    """
     examples = splits.test if split == TEST else splits.validation
-    answered = answers_to(run, examples, reporter, options)
+    answered = answers_to(run, examples, reporter, options, place)
     part = measure_part(run, split, answered)
     galleries = galleries_of(part)
     shown = [answer for gallery in galleries for answer in gallery.answers]

@@ -107,7 +107,7 @@ def report_two_runs(
     shared = _shared(own, split, one, other)
     while True:
         answered = [
-            answers_to(run, _numbered(shared, one, run), reporter, options)
+            answers_to(run, _numbered(shared, one, run), reporter, options, spec)
             for run in (one, other)
         ]
         known = [{each.sha256 for each in answers.examples} for answers in answered]

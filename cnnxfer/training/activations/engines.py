@@ -6,6 +6,7 @@ from functools import cache, partial
 import numpy as np
 
 from cnnxfer.data.dataset import Example
+from cnnxfer.data.spread import evenly_spaced, spread
 from cnnxfer.data.views.views import Views, pixel_batches, training_views
 from cnnxfer.engines.calibration import training_calibration
 from cnnxfer.engines.choice import SAMPLES, choose_engine
@@ -79,11 +80,7 @@ def engine_text(engine: Engine) -> str:
 def _choice(setup: Setup, network: CutNetwork, reference: Reference | None) -> Choose:
     """Returns `choose_engine`, to be told engine and precision, for these images."""
     examples = [*setup.splits.validation, *setup.splits.train]
-    pixels = cache(
-        lambda: central_pixels(
-            setup, [examples[i] for i in evenly_spaced(len(examples))]
-        )
-    )
+    pixels = cache(lambda: central_pixels(setup, spread(examples, SAMPLES)))
     return partial(
         choose_engine,
         network,
@@ -157,11 +154,12 @@ def load_split_activations(
 
 def disagreement_error(engine: Engine, verdict: Verdict) -> RunError:
     """Returns the error to raise when the last engine deviates from Keras."""
+    # int8 is for activations that are cached.
+    uncached = "" if engine.precision == "int8" else f", or {option('--cache', False)}"
     return RunError(
         f"the network on features of {engine.name} in {engine.precision} gives other "
         f"answers than the saved model: {verdict.figures}. Try "
-        f"{option('--engine', 'auto')} and {option('--precision', 'auto')}, or "
-        f"{option('--cache', False)}."
+        f"{option('--engine', 'auto')} and {option('--precision', 'auto')}{uncached}."
     )
 
 
@@ -182,7 +180,7 @@ def validation_samples(setup: Setup) -> tuple[np.ndarray, np.ndarray]:
         uint8 `(samples, size, size, 3)`: their central views.
     """
     validation = setup.splits.validation
-    samples = evenly_spaced(len(validation))
+    samples = evenly_spaced(len(validation), SAMPLES)
     return samples, central_pixels(setup, [validation[index] for index in samples])
 
 
@@ -195,8 +193,3 @@ def central_pixels(setup: Setup, examples: Sequence[Example]) -> np.ndarray:
         batch_size=len(examples),
     )
     return next(batches)
-
-
-def evenly_spaced(items: int, count: int = SAMPLES) -> np.ndarray:
-    """Returns at most `count` indices below `items`, evenly spaced, as int64."""
-    return np.unique(np.linspace(0, items - 1, count).round().astype(int))
