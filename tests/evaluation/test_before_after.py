@@ -8,6 +8,7 @@ from colours import make_multi_label
 from images_of_run import splits_of
 from recording_reporter import RecordingReporter
 
+import cnnxfer
 from cnnxfer.config.prediction import ClassifierOptions
 from cnnxfer.errors import RunError
 from cnnxfer.evaluation.before_after import compare_with_parent
@@ -82,6 +83,16 @@ def test_the_figures_equal_those_of_evaluate(tuned: Run) -> None:
     assert kept["validation"]["images"] == outcome.validation.images
     assert kept["frozen"] == {"val_accuracy": 0.75}
     assert tuned.parent.metrics == {"frozen": {"val_accuracy": 0.75}}
+
+
+def test_a_run_whose_pictures_have_moved_is_measured_in_int8_beside_its_parent(
+    int8: None, tuned: Run, tmp_path: Path
+) -> None:
+    data = Path(tuned.config.data).rename(tmp_path / "moved")
+    found = cnnxfer.evaluate(tuned, data=data, precision="int8")
+    assert tuned.parent
+    assert found.before
+    assert found.before.run == tuned.parent.name
 
 
 def test_a_model_equal_to_that_of_its_parent_is_not_asked_again(
