@@ -135,6 +135,9 @@ def merge(
 ) -> Totals:
     """Puts the answers of all shards together, as if one machine had given them.
 
+    They are equal to the byte if the shards named an engine and a precision; otherwise
+    each machine may have chosen others, which is a warning.
+
     Args:
         parts: the files that `predict_into` has written, one for each shard, in any
             order; each with what lies beside it under the suffix ".shard".

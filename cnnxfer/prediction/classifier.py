@@ -302,8 +302,13 @@ class Classifier:
         Raises:
             RunError: if it is.
         """
-        if self.options.precision == "int8" and not self.training_pictures:
+        if self.calibrates_on_the_first:
             raise no_calibration(self.model)
+
+    @property
+    def calibrates_on_the_first(self) -> bool:
+        """Whether int8 is calibrated on the first images that it is asked about."""
+        return self.options.precision == "int8" and not self.training_pictures
 
     @property
     def variant(self) -> tuple[str, str] | None:

@@ -196,12 +196,14 @@ def _write_resumable(
             written = max(written, number)
 
     classifier = request.classifier
+    goes_on = not classifier.calibrates_on_the_first
     with open_resumable_file(
         out,
         settings,
         classifier.read_answer,
         request.reporter,
         resume=resume,
+        goes_on=goes_on,
     ) as file:
         written = file.done
         totals.earlier = file.done - file.unread
@@ -218,7 +220,14 @@ def _write_resumable(
             with run_through_stages(predictions, [*stages, count_written]) as flow:
                 file.write(flow)
         except KeyboardInterrupt:
+            next_step = (
+                f"Go on with the same command and {option('--resume', True)}."
+                if goes_on
+                else "Int8 was calibrated on the first images, so it cannot go on: "
+                f"remove the file to start again, or use another "
+                f"{option('--precision')}."
+            )
             raise Interrupted(
                 f"interrupted after {counted(written, 'image')}, kept in the file. "
-                f"Go on with the same command and {option('--resume', True)}."
+                f"{next_step}"
             ) from None

@@ -398,6 +398,11 @@ def test_a_shard_goes_on_as_the_same_shard_only(
     with monkeypatch.context() as patch:
         patch.setattr(Classifier, "predictions", killed)
         patch.setattr(Classifier, "variant", ("openvino", "bfloat16"))
+        with monkeypatch.context() as int8:
+            int8.setattr(Classifier, "calibrates_on_the_first", True)
+            with pytest.raises(cnnxfer.Interrupted, match="first images, so it cannot"):
+                answer("none")
+        Path(f"{out}.part").unlink()
         with pytest.raises(cnnxfer.Interrupted):
             answer("2/4")
     with pytest.raises(ConfigError, match="was made with shard 2/4, and now it is 3/4"):

@@ -173,6 +173,7 @@ def open_resumable_file(
     reporter: Reporter,
     *,
     resume: bool = False,
+    goes_on: bool = True,
 ) -> Iterator[ResumableFile]:
     """Opens `FILE.part`, which is renamed to FILE when it is complete.
 
@@ -188,6 +189,7 @@ def open_resumable_file(
         reporter: receives the number of earlier predictions, and after an error the
             name of the file that keeps the new ones.
         resume: whether to continue earlier predictions, if there are any.
+        goes_on: whether these predictions can be continued later.
 
     Yields:
         The file, whose `earlier_predictions` and then `write` are to be called.
@@ -231,8 +233,8 @@ def open_resumable_file(
         finally:
             if part.exists():
                 if part.stat().st_size not in (0, size):
-                    add = option("--resume", True)
-                    reporter.info(f"predictions are kept in {part}; add: {add}")
+                    add = f"; add: {option('--resume', True)}" if goes_on else ""
+                    reporter.info(f"predictions are kept in {part}{add}")
                 elif copied or size == 0:
                     part.unlink()
                     _settings_path(path).unlink()
