@@ -44,7 +44,7 @@ def sample_images(model: ModelSource, size: int, reporter: Reporter) -> np.ndarr
 
 
 def _examples(run: Run, reporter: Reporter) -> list[Example]:
-    retry = command("train", "NEW_PLACE")
+    retry = command("evaluate", run.path, data="NEW_PLACE")  # compares engines, too
     try:
         found = find_images(
             run, run.config.data, reporter, retry=retry, parts=[TRAIN, VALIDATION]
