@@ -32,7 +32,8 @@ def assert_like_keras(
         assert {value.dtype for value in (outputs, *gradients)} == {tf.as_dtype(dtype)}
         return [np.asarray(tf.cast(y, "float32")) for y in (outputs, *gradients)]
 
-    tolerance = 1e-5 if dtype == "float32" else 0.02
+    # Processors without units for bfloat16 also add in it: up to 0.04 was seen.
+    tolerance = 1e-5 if dtype == "float32" else 0.06
     expected = output_and_gradients(of_keras, "float32")
     for found, other in zip(
         output_and_gradients(convolve, dtype), expected, strict=True

@@ -191,6 +191,7 @@ CHANGES: dict[str, Callable[[Path, Draw], None]] = {
     ".keras": _change_archive,
     ".npy": _change_array,
     ".npz": _change_archive,
+    ".txt": flipped,  # a log has no form
 }
 KINDS = (
     *(empty, missing, truncated, flipped, random_bytes, folder, pipe, link, nested),

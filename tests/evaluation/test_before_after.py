@@ -104,9 +104,9 @@ def test_a_model_equal_to_that_of_its_parent_is_not_asked_again(
     loaded = []
 
     class Recorded(Classifier):
-        def __init__(self, model: ModelSource, *rest: Any) -> None:
+        def __init__(self, model: ModelSource, *rest: Any, **more: Any) -> None:
             loaded.append(model.name)
-            super().__init__(model, *rest)
+            super().__init__(model, *rest, **more)
 
     monkeypatch.setattr("cnnxfer.prediction.classifier.Classifier", Recorded)
     compare_with_parent(tuned, splits_of(tuned), Reporter())
