@@ -19,6 +19,8 @@ from PIL import Image
 from recording_reporter import RecordingReporter
 
 import cnnxfer
+from cnnxfer.serving import server
+from cnnxfer.stopping import Stop
 
 START_SECONDS = 60
 
@@ -63,9 +65,9 @@ def serving(*models: str, **options: object) -> Iterator[Served]:
     ready, addresses, servers = threading.Event(), [], []
     errors: list[BaseException] = []
 
-    class Server(uvicorn.Server):
-        def __init__(self, config: uvicorn.Config) -> None:
-            super().__init__(config)
+    class Server(server.SignalledServer):
+        def __init__(self, config: uvicorn.Config, stop: Stop) -> None:
+            super().__init__(config, stop)
             servers.append(self)
 
     def run() -> None:
@@ -82,7 +84,7 @@ def serving(*models: str, **options: object) -> Iterator[Served]:
 
     reporter = RecordingReporter()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(uvicorn, "Server", Server)
+        patch.setattr(server, "SignalledServer", Server)
         thread = threading.Thread(target=run, daemon=True)
         thread.start()
         assert ready.wait(START_SECONDS)

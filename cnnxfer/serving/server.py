@@ -103,10 +103,10 @@ def serve(
         # uvicorn raises the signals again that it ended for; here, they are the end.
         with stop_on_signals() as stop, suppress(KeyboardInterrupt):
             on_ready(_address(listener, options.host))
-            _Server(config, stop).run(sockets=[listener])
+            SignalledServer(config, stop).run(sockets=[listener])
 
 
-class _Server(uvicorn.Server):
+class SignalledServer(uvicorn.Server):
     """A server that also ends for a signal that came before it looks out for them."""
 
     def __init__(self, config: uvicorn.Config, stop: Stop) -> None:
