@@ -2,13 +2,14 @@
 
 Each worker computes some of the images, as an entry of the store of its own. If all
 workers see the same store, the first one puts these entries together; if not, all of
-them send each other what they have, which takes less time than to compute it.
+them send each other what they have, which takes less time than to compute it. Of those
+that see a store, the first one puts together what comes into it.
 """
 
 import itertools
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -73,16 +74,17 @@ def load_together(
     if not places:
         return load()
     missing = [views[place] for place in places]
-    shared = _is_shared(workers, store)
+    leaders = _leaders(workers, store)
+    shared, leads = not any(leaders), leaders[workers.rank] == workers.rank
     shares = _shares(len(examples), workers.count, engine.batch_size)
     parts = [examples[share] for share in shares]
     keep = [
-        store.path_of(key_of(network, engine, part, view))
-        for part in parts
-        for view in missing
+        store.path_of(key_of(network, engine, images, view))
+        for images in (examples, *parts)
+        for view in views
     ]
     with ExitStack() as locked:
-        if workers.is_first or not shared:
+        if leads:
             locked.enter_context(store.computing(network.key, reporter))
         workers.gathered("locked")
         if part := parts[workers.rank]:
@@ -105,10 +107,13 @@ def load_together(
                 for rank, (part, entry) in enumerate(zip(parts, entries, strict=True)):
                     if part:
                         _spread(workers, rank, entry)
-            if workers.is_first or not shared:
-                _put_together(network, engine, examples, view, parts, store, reporter)
+                workers.gathered("spread")
+            if leads:
+                _put_together(
+                    network, engine, examples, view, parts, store, keep, reporter
+                )
     workers.gathered("put together")
-    if shared and not workers.is_first:
+    if not leads:
         _await(store, [keys[place] for place in places])
     return load()
 
@@ -126,18 +131,23 @@ def _shares(count: int, workers: int, batch: int) -> list[slice]:
     return [slice(start, end) for start, end in itertools.pairwise(ends)]
 
 
-def _is_shared(workers: Workers, store: ActivationStore) -> bool:
-    """Finds out whether all workers see the same store, by looking for a new file."""
+def _leaders(workers: Workers, store: ActivationStore) -> list[int]:
+    """Finds out, for each worker, who is the first of those that see the same store.
+
+    Each looks for a new file of each other one.
+    """
     own_directory(store.root)
     name = workers.agreed(f"seen-{secrets.token_hex(8)}")
-    path = store.root / name
-    if workers.is_first:
-        path.touch()
-    workers.gathered("touched")
-    seen = workers.gathered(path.exists())
-    if workers.is_first:
-        path.unlink()
-    return all(seen)
+    paths = [store.root / f"{name}-{rank}" for rank in range(workers.count)]
+    own = paths[workers.rank]
+    own.touch()
+    try:
+        workers.gathered("touched")
+        seen = [path.exists() for path in paths]
+        leaders: list[int] = workers.gathered(seen.index(True))
+    finally:
+        own.unlink()
+    return leaders
 
 
 def _spread(workers: Workers, rank: int, entry: Path) -> None:
@@ -155,9 +165,13 @@ def _put_together(
     view: Views,
     parts: Sequence[Sequence[Example]],
     store: ActivationStore,
+    keep: Collection[Path],
     reporter: Reporter,
 ) -> None:
-    """Makes one entry of those of all shares, which are deleted."""
+    """Makes one entry of those of all shares, which are deleted.
+
+    To make room for it, others are deleted, but for those in `keep`.
+    """
     key = key_of(network, engine, examples, view)
     if store.find(key):
         return
@@ -166,8 +180,9 @@ def _put_together(
     writer = store.writer(key, about, len(examples), reporter)
     part_keys = [key_of(network, engine, part, view) for part in parts if part]
     paths = [store.path_of(part_key) for part_key in part_keys]
-    size_bytes = sum((path / ROWS).stat().st_size for path in paths)
-    store.make_room(size_bytes, keep=[*paths, writer.path])
+    # Each share is deleted when it has been copied.
+    size_bytes = max((path / ROWS).stat().st_size for path in paths)
+    store.make_room(size_bytes, keep=[*keep, writer.path])
     for path, part_key in zip(paths, part_keys, strict=True):
         entry = open_entry(path, part_key)
         if entry is None or not entry.manifest.complete:
