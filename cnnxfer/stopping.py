@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: noted at once, and acted on where it is safe to stop."""
+"""Ctrl-C, SIGTERM and SIGHUP: noted at once, and acted on where it is safe to stop."""
 
 import signal
 import threading
@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# A terminal that is closed, or a connection of ssh, sends SIGHUP.
+ENDING = (signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, *ENDING)
 
 
 class Stop:
@@ -26,7 +28,7 @@ class Stop:
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Yields a `Stop` that Ctrl-C and SIGTERM set, for the work to look at.
+    """Yields a `Stop` that Ctrl-C, SIGTERM and SIGHUP set, for the work to look at.
 
     The previous signal handlers are restored afterwards. Only the main thread can
     have signal handlers: in other threads, nothing changes and the stop is never set.
@@ -38,12 +40,12 @@ def stop_on_signals() -> Iterator[Stop]:
 
 @contextmanager
 def interrupted_by_sigterm() -> Iterator[None]:
-    """Makes SIGTERM raise `KeyboardInterrupt`, as Ctrl-C does."""
+    """Makes SIGTERM and SIGHUP raise `KeyboardInterrupt`, as Ctrl-C does."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    with _handled_by(interrupt, (signal.SIGTERM,)):
+    with _handled_by(interrupt, ENDING):
         yield
 
 
