@@ -2,7 +2,7 @@
 # Trains one run on the machines of a Ray cluster, a worker each:
 #
 #   WORKERS=4 CPUS=16 ./ray_job.sh train /shared/photos --devices all
-#   WORKERS=4 GPUS=1 ./ray_job.sh resume photos-1
+#   WORKERS=4 GPUS=1 ./ray_job.sh resume photos-1 --devices all
 #
 # Ray places the processes and tells where the first one is; cnnxfer does the rest.
 # RAY_ADDRESS names the cluster. A folder that all machines see has data and runs.

@@ -20,12 +20,5 @@ export CNNXFER_RUNS=${CNNXFER_RUNS:-$shared/runs}
 export CNNXFER_CACHE=${CNNXFER_CACHE:-$shared/cache}
 export OMP_NUM_THREADS=${SLURM_CPUS_PER_TASK:-1}
 
-command=$1
-shift
-options=()
-if [[ $command != resume ]]; then # which knows that of its run
-    options=(--devices all --wait 10m)
-fi
-
 # Two minutes before the time is up SLURM sends SIGTERM, and cnnxfer saves its state.
-exec srun --kill-on-bad-exit=1 cnnxfer "$command" "$@" "${options[@]}"
+exec srun --kill-on-bad-exit=1 cnnxfer "$@" --devices all --wait 10m

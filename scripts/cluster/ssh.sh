@@ -2,7 +2,7 @@
 # Trains one run on several machines that ssh reaches, a worker each:
 #
 #   HOSTS="gpu1 gpu2 gpu3" ./ssh.sh train /shared/photos --devices all
-#   HOSTS="gpu1 gpu2" ./ssh.sh resume photos-1       # also on another number of them
+#   HOSTS="gpu1 gpu2" ./ssh.sh resume photos-1 --devices all  # also on another number
 #
 # The first machine is worker 0, which has the run and says what comes of it. All of
 # them have cnnxfer, and the data at the same path. Where /shared is not shared, it is
