@@ -28,9 +28,13 @@ def main(directory: Path, settings: dict[str, Any]) -> None:
     from cnnxfer.training.loop.recorders import recorder_for
     from cnnxfer.training.loop.session import Session
     from cnnxfer.training.optimization.devices import prepare_devices
+    from cnnxfer.training.workers.cluster import find_cluster
+    from cnnxfer.training.workers.joining import join, part
 
     wait, sleep = settings.pop("wait", 60), settings.pop("sleep", 0)
-    devices = prepare_devices("all", wait)
+    if cluster := find_cluster():
+        join(cluster, wait)
+    devices = prepare_devices("all", together=True)
     rank = devices.workers.rank if devices.workers else 0
     path = directory / str(rank)
     if devices.workers:
@@ -64,6 +68,7 @@ def main(directory: Path, settings: dict[str, Any]) -> None:
         session.set_initial_score(replace(session.score(0), figures={"accuracy": 0.0}))
     fit(session)
     assert len(session.validation_targets) == VALIDATION
+    part()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,13 @@ from os import PathLike
 from typing import Literal, TypedDict
 
 
+class ResumeKeywords(TypedDict, total=False):
+    """The options of `resume`."""
+
+    devices: Literal["one", "all", "cpu"] | None
+    wait: float | str | None
+
+
 class EvaluateKeywords(TypedDict, total=False):
     """The options of `evaluate`."""
 
@@ -164,7 +171,7 @@ class PredictIntoKeywords(PredictKeywords, total=False):
     heatmap: str | PathLike[str] | None
 
 
-class UnfreezeKeywords(TypedDict, total=False):
+class UnfreezeKeywords(ResumeKeywords, total=False):
     """The options of `unfreeze`."""
 
     recipe: Literal["none", "textbook", "fast", "best"] | None
@@ -201,8 +208,6 @@ class UnfreezeKeywords(TypedDict, total=False):
     checkpoint_every: float | str | None
     seed: int | None
     precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] | None
-    devices: Literal["one", "all", "cpu"] | None
-    wait: float | str | None
 
 
 class TrainKeywords(CompareKeywords, total=False):

@@ -17,7 +17,7 @@ from cnnxfer.api.arguments import (
     resolve_run,
     tell_of_demonstration,
 )
-from cnnxfer.api.options import TrainKeywords, UnfreezeKeywords
+from cnnxfer.api.options import ResumeKeywords, TrainKeywords, UnfreezeKeywords
 from cnnxfer.api.receipt import recorded_outcome, start_receipt
 from cnnxfer.api.result import result_of
 from cnnxfer.api.run import Run
@@ -117,6 +117,9 @@ def train(
     cluster = _cluster(settings.devices)
     if cluster and cluster.rank:
         return _follow(cluster, settings.wait, reporter)
+    if cluster:  # before the others listen, since a slow disk may keep it silent
+        with starting_keras(reporter):
+            pass
     with leading(cluster, settings.wait, reporter, ends=not fine_tune):
         tell_of_demonstration("train", data, path, reporter)
         settings_for("auto")  # may download weights
@@ -160,6 +163,7 @@ def train(
         tensorboard=tensorboard,
         mlflow=mlflow,
         time_budget=remaining,
+        devices=settings.devices,
         runs_dir=runs_dir,
         reporter=reporter,
     )
@@ -211,17 +215,12 @@ def unfreeze(
     logs = chosen_logs(tensorboard=tensorboard, mlflow=mlflow)
     cluster = _cluster(options.get("devices"))
     if cluster and cluster.rank:
-        wait = override(
-            Config(), settings_of("unfreeze", {"wait": options.get("wait")})
-        )
-        return _follow(cluster, wait.wait, reporter)
+        return _follow(cluster, _wait(options.get("wait")), reporter)
     parent = resolve_run(run, runs_dir, reporter)
     parent.require_model()
     require_idle(parent)
     check_new_name(name, parent.path.parent)
     settings = fine_tuning_settings(parent, data, as_path(config), options)
-    if cluster:
-        settings = dataclasses.replace(settings, devices="all")
     _check_stages(parent, settings)
     with starting_keras(reporter):
         from cnnxfer.data.prepared import data_hash
@@ -286,6 +285,7 @@ def resume(
     epochs: int | str | None = None,
     runs_dir: Pathlike | None = None,
     reporter: Reporter | None = CONSOLE,
+    **options: Unpack[ResumeKeywords],
 ) -> Run:
     """Goes on with a run where it stopped, with the updates that it would have made.
 
@@ -299,6 +299,8 @@ def resume(
             goes on, too.
         runs_dir: the directory of all runs; by default `CNNXFER_RUNS`, or `runs`.
         reporter: shows messages and progress; None for silence.
+        **options: settings for this call alone, by the names of their options; by
+            default those of the run. Other workers take part with `devices="all"` only.
 
     Raises:
         ConfigError: if there is no such run or place, or the run is finished.
@@ -307,9 +309,9 @@ def resume(
     """
     reporter = reporter or SilentReporter()
     more_epochs = 0 if epochs is None else _parse_more_epochs(epochs)
-    cluster = _cluster(None)
+    cluster = _cluster(options.get("devices"))
     if cluster and cluster.rank:
-        return _follow(cluster, Config().wait, reporter)
+        return _follow(cluster, _wait(options.get("wait")), reporter)
     found = resolve_run(run, runs_dir, with_model=False)
     if found.receipt.get("status") == "done" and not more_epochs:
         raise ConfigError(
@@ -320,15 +322,14 @@ def resume(
     config, retry = found.config, with_new_place("resume", found)
     place = place_of_images(found, data, config.data, retry)
     config = dataclasses.replace(config, data=place)
-    if cluster:
-        config = dataclasses.replace(config, devices="all")
+    settings = override(config, settings_of("resume", options))
     with starting_keras(reporter):
         from cnnxfer.training.start import set_up
 
-    with leading(cluster, config.wait, reporter), lock_run(found):
+    with leading(cluster, settings.wait, reporter), lock_run(found):
         precision = found.receipt.get("precision", config.precision)
         # First, since it fails if images are gone.
-        setup, images = set_up(found, config, precision, reporter, retry=retry)
+        setup, images = set_up(found, settings, precision, reporter, retry=retry)
         if not images.whole:
             reporter.warn(
                 f"{found.path} will not end exactly as it would have, since images are "
@@ -346,10 +347,15 @@ def resume(
 def _cluster(devices: str | None) -> Cluster | None:
     """Returns the workers that the environment names, if they are to train together.
 
-    Whether they are may be known to the run alone, which only the first of them needs
-    to see; there, `devices` is None.
+    That is asked for by each command: one that goes on with a run may have been started
+    where the variables are those of something else.
     """
-    return find_cluster() if devices in (None, "all") else None
+    return find_cluster() if devices == "all" else None
+
+
+def _wait(given: float | str | None) -> float:
+    """Returns how long a worker waits that does not see the run, in seconds."""
+    return override(Config(), settings_of("resume", {"wait": given})).wait
 
 
 def _follow(cluster: Cluster, wait_seconds: float, reporter: Reporter) -> Run:

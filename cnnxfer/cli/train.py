@@ -159,6 +159,7 @@ def unfreeze(
     _print_run(fine_tuned, json)
 
 
+@with_options("resume")
 def resume(
     run: RunName = "latest",
     data: NewPlace = None,
@@ -175,6 +176,7 @@ def resume(
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
+    **options: Any,
 ) -> None:
     """Go on with a run where it stopped.
 
@@ -184,7 +186,12 @@ def resume(
         cnnxfer resume --data /mnt/photos  # its images are elsewhere now
     """
     resumed = cnnxfer.resume(
-        run, data=data, epochs=epochs, runs_dir=runs_dir, reporter=TerminalReporter()
+        run,
+        data=data,
+        epochs=epochs,
+        runs_dir=runs_dir,
+        reporter=TerminalReporter(),
+        **options,
     )
     _print_run(resumed, json)
 
@@ -201,10 +208,9 @@ def _print_stages(rows: list[StageRow], json: bool) -> None:
 
 
 def _print_run(run: Run, json: bool) -> None:
-    from cnnxfer.training.workers.joining import joined
+    from cnnxfer.training.workers.joining import is_follower
 
-    workers = joined()
-    if workers and not workers.is_first:
+    if is_follower():
         return
     if json:
         print_json({"run": run.path, "metrics": run.metrics})

@@ -60,7 +60,7 @@ _OF_NO_FILE: dict[str, type[Any]] = {
     "serve": ServeOptions,
 }
 _OF_A_MODEL = ("predict", "predict_into", "evaluate", "explain")  # have `model`, too
-FUNCTIONS = ("train", "unfreeze", *_SOME, *_OF_NO_FILE)
+FUNCTIONS = ("train", "unfreeze", "resume", *_SOME, *_OF_NO_FILE)
 _INHERITED = (
     "cache report augment engine batch checkpoint_every seed precision devices "
 )
@@ -88,6 +88,10 @@ def options_of(function: str) -> Mapping[str, Option]:
         }
         others = {name: of_run[name] for name in ("recipe", "time_budget")}
         return others | _options_in("fine_tune") | inherited
+    if function == "resume":
+        return {
+            name: replace(of_run[name], inherited=True) for name in ("devices", "wait")
+        }
     return {name: of_run[name] for name in _SOME[function].split()}
 
 

@@ -21,7 +21,7 @@ from cnnxfer.training.setup import Setup
 from cnnxfer.training.start import set_up
 from cnnxfer.training.workers.cluster import Cluster
 from cnnxfer.training.workers.files import receive_files, send_files
-from cnnxfer.training.workers.joining import END, join, reason_to_leave
+from cnnxfer.training.workers.joining import END, join, part, reason_to_leave
 from cnnxfer.training.workers.workers import Workers
 
 INITIAL = "initial"  # what the run is called whose layers a network begins with
@@ -37,7 +37,7 @@ def share(setup: Setup, run: Run) -> None:
     workers = setup.devices.workers
     if not workers:
         return
-    workers.retry = command("resume", run.path)
+    workers.retry = command("resume", run.path, devices="all")
     files = _files(run, run.path.name)
     if parent := run.parent:
         files |= _files(parent, parent.path.name)
@@ -70,11 +70,12 @@ def follow(cluster: Cluster, wait_seconds: float, reporter: Reporter) -> Path:
     )
     workers = join(cluster, wait_seconds)
     try:
-        prepare_devices("all", wait_seconds)
+        prepare_devices("all", together=True)
         with tempfile.TemporaryDirectory(prefix="cnnxfer-") as directory:
             path = Path()
             while found := _obey(workers, Path(directory)):
                 path = found
+        part()
     except BaseException as error:
         workers.leave(reason_to_leave(error))
         if isinstance(error, CnnxferError):

@@ -31,9 +31,9 @@ def claim_processors(config: Config, precision: str) -> tuple[Devices, str]:
 
     Raises:
         ConfigError: if this machine does not support one of them.
-        RunError: if other workers don't come in time.
+        RunError: if another worker is lost.
     """
-    claimed = prepare_devices(config.devices, config.wait)
+    claimed = prepare_devices(config.devices, together=True)
     return claimed, resolve_precision(precision, claimed.compute_capability)
 
 

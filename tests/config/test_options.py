@@ -36,7 +36,7 @@ OWN = {"spec", "run", "config", "fine_tune", "runs_dir", "json", "quiet", "verbo
 OWN |= {"help", "all_layers", "dry_run", "backbones", "budget", "write", "html"}
 OWN |= {"strict", "data", "out", "images", "views"}
 OWN |= {"inputs", "model", "other", "classes", "labels", "fail_under"}
-OWN |= {"tensorboard", "mlflow", "name", "models"}
+OWN |= {"tensorboard", "mlflow", "name", "models", "epochs"}
 
 
 @pytest.mark.parametrize(("function", "name", "option"), EACH)

@@ -238,6 +238,13 @@ class Session:
                 "of an uninterrupted run."
             )
             progress.accumulate = parts
+        replicas = self.setup.devices.replicas
+        if parts > 1 and replicas > 1:
+            raise ConfigError(
+                f"the run divides a batch into {parts} parts, which {replicas} devices "
+                "of one process can't compute. Go on with "
+                f"{option('--devices', 'one')}, or with as many workers as before."
+            )
 
     def build(self) -> None:
         """Compiles the model for the current batch size and number of parts.

@@ -9,8 +9,7 @@ import keras
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.spelling import option
-from cnnxfer.training.workers.cluster import find_cluster
-from cnnxfer.training.workers.joining import join
+from cnnxfer.training.workers.joining import joined
 from cnnxfer.training.workers.workers import Workers
 
 
@@ -62,13 +61,13 @@ def _shared(wanted: int, images: int, processors: int) -> int:
     return min(max(wanted, processors), images) // processors * processors
 
 
-def prepare_devices(choice: str, wait_seconds: float | None = None) -> Devices:
+def prepare_devices(choice: str, *, together: bool = False) -> Devices:
     """Claims the processors for this process; call this before any computation.
 
     Args:
         choice: `one`, `all` or `cpu`.
-        wait_seconds: how long to wait for other workers, if the environment names any
-            and `all` is asked for; None to train alone.
+        together: whether `all` are those of the workers that this process has joined,
+            too, if it has.
 
     Raises:
         ConfigError: if `all` is asked for and Keras does not run on TensorFlow, or if
@@ -83,8 +82,8 @@ def prepare_devices(choice: str, wait_seconds: float | None = None) -> Devices:
                 f"{option('--devices', 'one')}."
             )
         return Devices()
-    if choice == "all" and wait_seconds is not None and (cluster := find_cluster()):
-        return _with_workers(join(cluster, wait_seconds))
+    if choice == "all" and together and (workers := joined()):
+        return _with_workers(workers)
     import tensorflow as tf
 
     gpus = tf.config.list_physical_devices("GPU")

@@ -8,15 +8,16 @@ and its companions (torchrun, and whatever else sets them), or the variables of 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from cnnxfer.errors import ConfigError
 from cnnxfer.records import parse_json
 
-# SLURM reserves no port for a step, so it follows from the number of the job. Below
-# 32768 begin the ports that Linux hands out by itself.
+# SLURM reserves no port for a step, so it follows from the numbers of job and step, far
+# from those of the next job. From 32768 on, Linux hands out ports by itself.
 SLURM_PORTS = range(20_000, 30_000)
+STEP_PORTS = 97
 RANKS = (("RANK", "WORLD_SIZE"), ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"))
 LOCAL_RANKS = ("LOCAL_RANK", "SLURM_LOCALID", "OMPI_COMM_WORLD_LOCAL_RANK")
 
@@ -34,6 +35,7 @@ class Cluster:
             a port of its own.
         local_rank: the number of this process among those of its machine; None if
             nothing tells it.
+        name: what tells these workers from others at the same place; "" if nothing.
     """
 
     rank: int
@@ -42,6 +44,7 @@ class Cluster:
     port: int
     addresses: tuple[str, ...] = ()
     local_rank: int | None = None
+    name: str = ""
 
 
 def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
@@ -50,22 +53,29 @@ def find_cluster(environment: Mapping[str, str] = os.environ) -> Cluster | None:
     Raises:
         ConfigError: if the variables contradict each other, or name no such process.
     """
-    local = next(
-        (_number(environment, name) for name in LOCAL_RANKS if name in environment),
-        None,
-    )
+    cluster = _found(environment)
+    if cluster is None:
+        return None
+    # Where nothing is trained together, these may be whatever they are.
+    name = next((name for name in LOCAL_RANKS if name in environment), None)
+    local = _number(environment, name) if name else None
+    return replace(cluster, local_rank=local)
+
+
+def _found(environment: Mapping[str, str]) -> Cluster | None:
+    """Returns what the variables of a launcher say, but for `local_rank`."""
     if text := environment.get("TF_CONFIG"):
-        return _of_tensorflow(text, local)
+        return _of_tensorflow(text)
     for rank, count in RANKS:
         if rank in environment and count in environment:
-            return _of_ranks(environment, rank, count, local)
+            return _of_ranks(environment, rank, count)
     # A batch script has the variables of its job, too; those of a step are of `srun`.
     if "SLURM_STEP_NUM_TASKS" in environment:
-        return _of_slurm(environment, local)
+        return _of_slurm(environment)
     return None
 
 
-def _of_tensorflow(text: str, local: int | None) -> Cluster | None:
+def _of_tensorflow(text: str) -> Cluster | None:
     """Reads https://www.tensorflow.org/guide/distributed_training#TF_CONFIG."""
     expected = (
         'expected {"cluster": {"worker": ["host:port", ...]}, '
@@ -81,17 +91,13 @@ def _of_tensorflow(text: str, local: int | None) -> Cluster | None:
         kind, index = document["task"]["type"], int(document["task"]["index"])
         rank = {"chief": index, "worker": len(chief) + index}[kind]
         host, _, port = addresses[0].rpartition(":")
-        cluster = Cluster(
-            rank, len(addresses), host.strip("[]"), int(port), addresses, local
-        )
+        cluster = Cluster(rank, len(addresses), host.strip("[]"), int(port), addresses)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ConfigError(f"TF_CONFIG is {text!r}; {expected}.") from error
     return _checked(cluster, "TF_CONFIG")
 
 
-def _of_ranks(
-    environment: Mapping[str, str], rank: str, count: str, local: int | None
-) -> Cluster | None:
+def _of_ranks(environment: Mapping[str, str], rank: str, count: str) -> Cluster | None:
     """Reads https://docs.pytorch.org/docs/stable/elastic/run.html and the like."""
     processes = _number(environment, count)
     if processes < 2:
@@ -111,24 +117,24 @@ def _of_ranks(
         processes,
         environment["MASTER_ADDR"],
         port,
-        local_rank=local,
     )
     return _checked(cluster, f"{rank} and {count}")
 
 
-def _of_slurm(environment: Mapping[str, str], local: int | None) -> Cluster | None:
+def _of_slurm(environment: Mapping[str, str]) -> Cluster | None:
     """Reads https://slurm.schedmd.com/srun.html#SECTION_OUTPUT-ENVIRONMENT-VARIABLES."""
     processes = _number(environment, "SLURM_STEP_NUM_TASKS")
     if processes < 2:
         return None
     nodes = environment.get("SLURM_STEP_NODELIST", "")
-    job = _number(environment, "SLURM_JOB_ID")
+    job, step = _number(environment, "SLURM_JOB_ID"), environment.get("SLURM_STEP_ID")
+    of_step = STEP_PORTS * int(step) if step and step.isdecimal() else 0
     cluster = Cluster(
         _number(environment, "SLURM_PROCID"),
         processes,
         first_host(nodes),
-        SLURM_PORTS[job % len(SLURM_PORTS)],
-        local_rank=local,
+        SLURM_PORTS[(job + of_step) % len(SLURM_PORTS)],
+        name=f"{job}.{step}",
     )
     return _checked(cluster, "SLURM_PROCID and SLURM_STEP_NUM_TASKS")
 

@@ -41,7 +41,7 @@ def connect(workers: Workers) -> Any:
         tf.config.set_visible_devices(gpus[workers.local_rank % len(gpus)], "GPU")
     cluster = tf.train.ClusterSpec({"worker": list(workers.addresses)})
     workers.gathered("connecting")  # since nothing else happens while one waits
-    with workers.watching(), ended_if_stuck("the other workers can't be reached"):
+    with workers.in_tensorflow(), ended_if_stuck("the other workers can't be reached"):
         return tf.distribute.MultiWorkerMirroredStrategy(
             cluster_resolver=tf.distribute.cluster_resolver.SimpleClusterResolver(
                 cluster, task_type="worker", task_id=workers.rank
@@ -201,9 +201,10 @@ class Exchange:
         A layer of normalization adds to its statistics, multiplied by its momentum,
         what it finds in a batch. From zero, that alone is left, to be added in order.
         """
-        self._before = [tf.convert_to_tensor(v) for v, _ in self._moving]
-        for variable, _ in self._moving:
-            variable.assign(tf.zeros(variable.shape))
+        with self._workers.in_tensorflow():
+            self._before = [tf.convert_to_tensor(v) for v, _ in self._moving]
+            for variable, _ in self._moving:
+                variable.assign(tf.zeros(variable.shape))
 
     def undo_round(self) -> None:
         """Gives the statistics back what they had at the beginning of the round."""
@@ -214,9 +215,9 @@ class Exchange:
         """Adds what the workers hold, in their order.
 
         Raises:
-            RunError: if a worker is lost.
+            RunError: if a worker is lost, or memory runs out.
         """
-        with self._workers.watching():
+        with self._workers.in_tensorflow():
             if self._sum is None:
                 self._sum = tf.zeros([self._share])
             self._sum = self._add(self._sum)
@@ -227,9 +228,9 @@ class Exchange:
         """Updates the weights with the mean of what was added.
 
         Raises:
-            RunError: if a worker is lost.
+            RunError: if a worker is lost, or memory runs out.
         """
         assert self._sum is not None
-        with self._workers.watching():
+        with self._workers.in_tensorflow():
             self._apply(self._sum)
         self._sum = None

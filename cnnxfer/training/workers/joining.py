@@ -19,7 +19,9 @@ Decision = TypeVar("Decision")
 
 END = "end"  # what the first worker orders when all is done
 
-_joined: Workers | None = None
+# TensorFlow connects a process to others once, so these remain the same.
+_met: Workers | None = None
+_joined: Workers | None = None  # while this process trains with them
 
 
 def joined() -> Workers | None:
@@ -27,15 +29,37 @@ def joined() -> Workers | None:
     return _joined
 
 
+def is_follower() -> bool:
+    """Returns whether this process has trained for another, which has the run."""
+    return _met is not None and not _met.is_first
+
+
 def join(cluster: Cluster, wait_seconds: float) -> Workers:
-    """Waits for the other workers, unless this process has met them before."""
-    global _joined
-    if _joined is None:
+    """Waits for the other workers, unless this process has met them before.
+
+    Raises:
+        ConfigError: if another version of cnnxfer is one of them.
+        RunError: if they don't come in time, or one of those met has ended.
+    """
+    global _met, _joined
+    if _met is None:
         # It takes NumPy, which is loaded when there is something to do.
         from cnnxfer.training.workers.workers import Workers
 
-        _joined = Workers(cluster, wait_seconds)
+        _met = Workers(cluster, wait_seconds)
+    else:
+        _met.check()
+    _met.hear_signals()
+    _joined = _met
     return _joined
+
+
+def part() -> None:
+    """Ends the work with the other workers, each of which may end as a process now."""
+    global _joined
+    if _joined:
+        _joined.part()
+    _joined = None
 
 
 @contextmanager
@@ -65,11 +89,13 @@ def leading(
         workers = join(cluster, wait_seconds)
     try:
         yield
+        if ends:
+            workers.agreed({"order": END})
     except BaseException as error:
         workers.leave(reason_to_leave(error))
         raise
     if ends:
-        workers.agreed({"order": END})
+        part()
 
 
 def reason_to_leave(error: BaseException) -> str:

@@ -32,6 +32,7 @@ class Link:
     Attributes:
         rank: the number of the other worker.
         name: what messages call it.
+        has_ended: whether nothing more comes.
     """
 
     def __init__(self, connection: socket.socket, rank: int, host: str) -> None:
@@ -45,7 +46,8 @@ class Link:
         self._sending = threading.Lock()
         self._heard = time.monotonic()
         self._full = False
-        self._said_farewell = False
+        self._said_farewell = False  # the other one, and nothing since
+        self.has_ended = False
 
     def start(self, lost: Lost) -> None:
         """Begins to read, on a thread; `lost` is told why, when nothing more comes."""
@@ -53,8 +55,14 @@ class Link:
 
     @property
     def silent_seconds(self) -> float:
-        """How long nothing has come; 0 while what has come is not read."""
-        return 0.0 if self._full else time.monotonic() - self._heard
+        """How long nothing has come that should; 0 while what has come is not read."""
+        if self._full or self._said_farewell:
+            return 0.0
+        return time.monotonic() - self._heard
+
+    def forgive_silence(self) -> None:
+        """Counts silence from now on."""
+        self._heard = time.monotonic()
 
     def send(self, kind: bytes, content: bytes | memoryview = b"") -> None:
         """Sends a message; a connection that is gone is noticed by who reads."""
@@ -127,11 +135,13 @@ class Link:
                 elif kind == FAREWELL:
                     self._said_farewell = True
                 elif kind != SIGN_OF_LIFE:
+                    self._said_farewell = False
                     self._full = True
                     self._inbox.put((kind, content))
                     self._full = False
                     self._heard = time.monotonic()
         except (OSError, EOFError, struct.error):
+            self.has_ended = True
             if self._said_farewell:
                 self.end_waiting()
             else:

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from ipaddress import ip_address
 from typing import Any
 
 from cnnxfer.errors import ConfigError, RunError
@@ -54,7 +55,8 @@ def _await(
                 raise _absent(cluster, sorted(missing), wait_seconds)
             listener.settimeout(min(left, 1.0))
             with suppress(TimeoutError):
-                connection, (host, *_) = listener.accept()
+                connection, (address, *_) = listener.accept()
+                host = _host_of(connection, address, cluster)
                 # Whatever else looks at open ports says nothing that makes sense.
                 with suppress(OSError, ValueError, EOFError):
                     rank, port = _greeted(connection, cluster)
@@ -132,9 +134,19 @@ def _greeted(connection: socket.socket, cluster: Cluster) -> tuple[int, int]:
     return rank, port
 
 
+def _host_of(connection: socket.socket, address: str, cluster: Cluster) -> str:
+    """Returns the name under which all find the machine that connects from an address.
+
+    On the machine of worker 0, that is the one that all have connected to.
+    """
+    here = connection.getsockname()[0]
+    is_here = address == here or ip_address(address).is_loopback
+    return cluster.host if is_here else address
+
+
 def _fingerprint(cluster: Cluster) -> str:
     """Returns what all workers of a cluster know."""
-    known = [cluster.count, cluster.port, *cluster.addresses]
+    known = [cluster.count, cluster.port, cluster.name, *cluster.addresses]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()
 
 

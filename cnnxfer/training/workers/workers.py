@@ -21,6 +21,8 @@ import numpy as np
 
 from cnnxfer.errors import RunError
 from cnnxfer.hardware.memory import is_out_of_memory
+from cnnxfer.spelling import option
+from cnnxfer.stopping import SIGNALS
 from cnnxfer.training.workers.cluster import Cluster
 from cnnxfer.training.workers.link import LAST_WORDS, Link
 from cnnxfer.training.workers.meeting import meet
@@ -28,7 +30,9 @@ from cnnxfer.training.workers.meeting import meet
 Result = TypeVar("Result")
 
 SIGN_OF_LIFE_SECONDS = 2.0
-SILENCE_SECONDS = 15.0  # after which a worker is taken for dead
+# After which a worker is taken for dead. While TensorFlow connects, it may be silent,
+# and ends by itself if that takes longer than `guard.STUCK_SECONDS`.
+SILENCE_SECONDS = 30.0
 # After a worker is lost, or a signal has come, for the work to end by itself.
 GRACE_SECONDS = 10.0
 
@@ -57,11 +61,9 @@ class Workers:
         self._blocked_since: float | None = None
         for link in self._links:
             link.start(self._lost)
-        self._signals, wakeup = socket.socketpair()
-        wakeup.setblocking(False)
-        self._wakeup = wakeup
-        if threading.current_thread() is threading.main_thread():
-            signal.set_wakeup_fd(wakeup.fileno(), warn_on_full_buffer=False)
+        self._signals, self._wakeup = socket.socketpair()
+        self._wakeup.setblocking(False)
+        self.hear_signals()
         threading.Thread(target=self._watch, daemon=True).start()
 
     @property
@@ -149,35 +151,46 @@ class Workers:
         """Tells the others why this worker ends, which ends them, too."""
         text = f"worker {self.rank} has ended: {reason}"
         with self._failing:
+            self._heard_out = True  # it ends by itself
             if self._failure:
                 return
             self._failure = RunError(text)
-            self._heard_out = True
         for link in self._links:
             link.send(LAST_WORDS, text.encode()[:4096])
 
+    def hear_signals(self) -> None:
+        """Has signals noticed even where Python hears none, until `part`."""
+        if threading.current_thread() is threading.main_thread():
+            signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
+
     def part(self) -> None:
-        """Says that all is done; the connections may end now."""
+        """Says that all is done; each worker may end now, or begin something else."""
         for link in self._links:
             link.say_farewell()
+        if threading.current_thread() is threading.main_thread():
+            signal.set_wakeup_fd(-1)
 
     def check(self) -> None:
-        """Raises RunError if a worker is lost; for work that waits for none."""
-        if self._failure:
-            self._heard_out = True
-            raise self._failure
+        """Raises RunError if one has ended with whom something else is to begin."""
+        if self._failure or any(link.has_ended for link in self._links):
+            raise self._ended()
+
+    def _ended(self) -> RunError:
+        cause = str(self._failure or "the others have ended").rstrip(".")
+        return RunError(f"{cause}. Start all workers again.")
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Turns what fails inside because a worker is lost into an error that says so.
 
-        What is done inside may wait for other workers, even where no signal is heard.
+        Python hears signals while it waits inside; see `in_tensorflow`.
         """
-        self._blocked_since = time.monotonic()
         try:
             yield
         except EOFError:
             self._settle()
+            raise self._ended() from None
+        except RunError:
             raise
         except Exception as error:
             # TensorFlow may notice first, and doesn't know what has happened.
@@ -187,6 +200,28 @@ class Workers:
             if not self._failure:
                 raise error
             self._settle()
+
+    @contextmanager
+    def in_tensorflow(self) -> Iterator[None]:
+        """Does what `watching` does, where no signal is heard while others are awaited.
+
+        Raises:
+            RunError: if a worker is lost, or memory runs out: the others wait for what
+                this worker cannot compute, so that it has to leave them.
+        """
+        self._blocked_since = time.monotonic()
+        try:
+            with self.watching():
+                try:
+                    yield
+                except Exception as error:
+                    if self._failure or not is_out_of_memory(error):
+                        raise
+                    raise RunError(
+                        f"out of memory on worker {self.rank}, while gradients were "
+                        f"exchanged. Use a smaller {option('--batch')}, or more "
+                        "workers."
+                    ) from error
         finally:
             self._blocked_since = None
 
@@ -237,15 +272,22 @@ class Workers:
     def _watch(self) -> None:
         """Sends signs of life, misses those of others, and hears signals."""
         signalled: float | None = None
+        awake = time.monotonic()
         while True:
             if select.select([self._signals], [], [], SIGN_OF_LIFE_SECONDS)[0]:
                 numbers = self._signals.recv(64)
-                if {signal.SIGTERM, signal.SIGINT} & set(numbers):
+                if set(SIGNALS) & set(numbers):
                     signalled = signalled or time.monotonic()
+            # Where no thread of Python has run for long, none has heard the others.
+            slept, awake = awake, time.monotonic()
+            late = awake - slept > 2 * SIGN_OF_LIFE_SECONDS
             for link in self._links:
                 link.send_sign_of_life()
+                if late:
+                    link.forgive_silence()
                 if link.silent_seconds > SILENCE_SECONDS:
-                    self._lost(link, f"{link.name} has said nothing for 15 seconds")
+                    seconds = f"{SILENCE_SECONDS:.0f} seconds"
+                    self._lost(link, f"{link.name} has said nothing for {seconds}")
             # Python hears a signal only where it is not inside of TensorFlow.
             blocked = self._blocked_since
             if signalled and blocked and blocked < signalled:

@@ -49,7 +49,7 @@ from cnnxfer.training.optimization.devices import Devices
 
 strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 devices = Devices(replicas=strategy.num_replicas_in_sync, strategy=strategy)
-start.prepare_devices = lambda choice, wait: devices
+start.prepare_devices = lambda choice, together: devices
 data, weights, config, runs_dir = sys.argv[1:]
 with in_place_of_mobilenet():
     run = cnnxfer.train(
@@ -138,7 +138,7 @@ def test_batches_prefetched_to_a_device_train_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     devices = Devices(prefetch_to="/CPU:0")
-    monkeypatch.setattr(start, "prepare_devices", lambda choice, wait: devices)
+    monkeypatch.setattr(start, "prepare_devices", lambda choice, together: devices)
     run = train(tmp_path)
     models = [load_model(each.model_path).get_weights() for each in (run, parent)]
     for weight, expected in zip(*models, strict=True):

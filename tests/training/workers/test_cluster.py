@@ -18,6 +18,7 @@ def tf_config(kind: str, index: int, **jobs: list[str]) -> dict[str, str]:
 RANKS = {"RANK": "2", "WORLD_SIZE": "4", "MASTER_ADDR": "gpu1", "MASTER_PORT": "29500"}
 STEP = {
     "SLURM_JOB_ID": "4321",
+    "SLURM_STEP_ID": "1",
     "SLURM_PROCID": "1",
     "SLURM_LOCALID": "1",
     "SLURM_NTASKS": "8",
@@ -49,7 +50,9 @@ STEP = {
             Cluster(2, 4, "gpu1", 29501, local_rank=0),
         ),
         ({**RANKS, "WORLD_SIZE": "1", "RANK": "0"}, None),
-        (STEP, Cluster(1, 2, "gpu003", 24321, local_rank=1)),
+        (STEP, Cluster(1, 2, "gpu003", 24418, local_rank=1, name="4321.1")),
+        # A plain command, whatever is left in its environment.
+        ({"LOCAL_RANK": "-1", "SLURM_LOCALID": ""}, None),
         # A batch script, which starts nothing with srun.
         ({"SLURM_JOB_ID": "4321", "SLURM_PROCID": "0", "SLURM_NTASKS": "8"}, None),
     ],

@@ -9,17 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loopback_workers import free_port
 
 from cnnxfer.errors import ConfigError, RunError
 from cnnxfer.training.workers import workers as module
 from cnnxfer.training.workers.cluster import Cluster
 from cnnxfer.training.workers.workers import Workers
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 def together(
@@ -121,6 +116,50 @@ def test_a_worker_that_fails_says_why() -> None:
     first, _, third = together(3, work)
     message = "worker 1 has ended: rose.jpg cannot be decoded."
     assert [str(first), str(third)] == [message, message]
+
+
+def test_one_that_ends_after_the_work_is_no_loss_and_is_missed_if_more_begins() -> None:
+    def work(workers: Workers) -> list[Any]:
+        found = [workers.gathered(workers.rank)]
+        workers.part()
+        found.append(workers.gathered(workers.rank))  # they begin something else
+        workers.part()
+        if workers.rank == 1:
+            workers.links[0]._connection.shutdown(socket.SHUT_RDWR)
+            return found
+        while not workers.links[0].has_ended:
+            time.sleep(0.02)
+        assert workers._failure is None
+        with pytest.raises(RunError, match="have ended"):
+            workers.check()
+        with pytest.raises(RunError, match="have ended"):
+            workers.gathered(workers.rank)
+        return found
+
+    assert together(2, work) == [[[0, 1], [0, 1]]] * 2
+
+
+def test_memory_that_runs_out_in_an_exchange_ends_the_worker() -> None:
+    def work(workers: Workers) -> str:
+        with pytest.raises(RunError) as caught, workers.in_tensorflow():
+            raise MemoryError
+        return str(caught.value)
+
+    first, second = together(2, work)
+    assert first.startswith("out of memory on worker 0,")
+    assert second.startswith("out of memory on worker 1,")
+
+
+def test_workers_on_the_machine_of_the_first_are_found_by_its_name() -> None:
+    port = free_port()
+
+    def run(rank: int) -> tuple[int, str]:
+        workers = Workers(Cluster(rank, 3, "localhost", port), 20.0)
+        return workers.local_rank, workers.addresses[rank].rpartition(":")[0]
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(run, range(3)))
+    assert found == [(0, "localhost"), (1, "localhost"), (2, "localhost")]
 
 
 def test_a_worker_that_says_nothing_is_taken_for_dead(
