@@ -24,13 +24,14 @@ from tiny_phase import (
     tiny_phase,
 )
 
-from cnnxfer.errors import Interrupted, RunError
+from cnnxfer.errors import ConfigError, Interrupted, RunError
 from cnnxfer.runs import Run
 from cnnxfer.training.loop import checkpoint, time_budget
 from cnnxfer.training.loop.checkpoint import read_checkpoint
 from cnnxfer.training.loop.loop import fit
 from cnnxfer.training.loop.session import Session
 from cnnxfer.training.loop.time_budget import epochs_that_fit
+from cnnxfer.training.optimization.devices import Devices
 
 KINDS = {
     "sgd": SETTINGS,
@@ -224,6 +225,25 @@ def test_a_damaged_checkpoint_costs_the_steps_since_the_one_before(
     ]
     fit(phase)
     assert end_of(phase) == undisturbed("sgd")
+
+
+def test_parts_of_a_batch_do_not_go_on_on_several_devices_of_a_process(
+    tmp_path: Path,
+) -> None:
+    phase = tiny_phase(tmp_path / "run", KINDS["adamw"], checkpoint_every=ALWAYS)
+    at_update(phase, 3, kill)
+    with pytest.raises(Killed):
+        fit(phase)
+    saved = read_checkpoint(phase.recorder.run.checkpoints_dir)
+    with pytest.raises(ConfigError, match="2 parts, which 2 devices of one process"):
+        Session(
+            replace(phase.setup, devices=Devices(replicas=2)),
+            saved.progress.phase,
+            phase.settings,
+            phase.trained,
+            phase.recorder,
+            checkpoint=saved,
+        )
 
 
 def test_averages_are_scored_and_saved(tmp_path: Path) -> None:
