@@ -47,7 +47,7 @@ def blocks(*languages: str) -> Iterator[tuple[Path, str]]:
 
 def lines_of(page: Path, block: str) -> Iterator[str]:
     """Yields what is typed: all of a block, or the lines behind a prompt."""
-    lines = block.splitlines()
+    lines = block.replace("\\\n", " ").splitlines()  # one that goes on is one line
     prompted = [line[2:] for line in lines if line.startswith("$ ")]
     for line in prompted or lines:
         words = shlex.split(line, comments=True)
