@@ -41,6 +41,7 @@ def test_pictures_are_decoded_and_scaled_with_the_labels_of_their_part(
     assert pixels.mean(axis=(1, 2, 3)).tolist() == [0, 0, 255, 255]
 
 
+@pytest.mark.slow
 def test_textbooks_loop_learns_and_keeps_its_best_epoch(archive: Path) -> None:
     from bench.scratch.keras_loop import train
 

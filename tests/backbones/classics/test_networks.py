@@ -135,6 +135,7 @@ def test_maps_have_the_size_of_the_paper(name: str) -> None:
     assert network.output_shape[1:] == SHAPES[name]
 
 
+@pytest.mark.slow
 def test_columns_of_alexnet_meet_in_c5_only() -> None:
     network = build_backbone(BACKBONES.get("alexnet"), image_size=67)
     maps = keras.Input(network.get_layer("s2").output.shape[1:])
