@@ -10,7 +10,7 @@ import typer
 import cnnxfer
 from cnnxfer.cli import values
 from cnnxfer.cli.predict import SOME_UNREADABLE, check_json
-from cnnxfer.cli.shared_options import Json, Quiet, Verbose
+from cnnxfer.cli.shared_options import Json, Quiet, ResultsOut, Verbose
 from cnnxfer.cli.terminal import TerminalReporter
 from cnnxfer.config.options import options_of
 
@@ -22,14 +22,7 @@ def merge(
         list[Path],
         typer.Argument(metavar="PART", help="The files of all shards, in any order."),
     ],
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            help="Write the results to this file, which .gz compresses, or folder.",
-            show_default="they are printed",
-        ),
-    ] = None,
+    out: ResultsOut = None,
     format: Annotated[
         str | None,
         typer.Option(

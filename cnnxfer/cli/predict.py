@@ -11,6 +11,7 @@ from cnnxfer.cli.options import with_options
 from cnnxfer.cli.shared_options import (
     Json,
     Quiet,
+    ResultsOut,
     RunsDir,
     Verbose,
 )
@@ -41,14 +42,7 @@ def predict(
             autocompletion=values.models,
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out",
-            help="Write the results to this file, which .gz compresses, or folder.",
-            show_default="they are printed",
-        ),
-    ] = None,
+    out: ResultsOut = None,
     runs_dir: RunsDir = None,
     json: Json = False,
     quiet: Quiet = False,

@@ -30,7 +30,7 @@ def _set_quiet(value: bool) -> bool:
 def _set_verbose(value: bool) -> bool:
     if value:
         terminal.volume.verbose = True
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")  # see cnnxfer.quiet
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0")  # see cnnxfer.keras_backend
     return value
 
 
@@ -40,6 +40,14 @@ Json = Annotated[
         "--json",
         help="Print one JSON document on stdout.",
         callback=own_or_group_value,
+    ),
+]
+ResultsOut = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Write the results to this file, which .gz compresses, or folder.",
+        show_default="they are printed",
     ),
 ]
 # Their callbacks do the work: commands declare these two and need not use them.
